@@ -1,0 +1,104 @@
+//! The auth role: proves, once, that somebody is who they say, and ends.
+//!
+//! One process for each attempt, because PAM modules are other people's code and run as root: whatever one of them
+//! leaves behind ends with the process. The monitor decides who is asked about, how often, and how long it may take; it
+//! kills a process that takes too long. Nothing here knows FTP, and nothing here starts a session.
+//!
+//! A source of accounts is one file that implements [`source::Source`] and one line in [`source::verify`].
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod ftpusers;
+pub mod name;
+pub mod pam;
+pub mod shared;
+pub mod source;
+
+#[cfg(test)]
+mod conformance;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+use wharf_ipc::auth::{Attempt, Reason, Verdict};
+use wharf_ipc::link::{Link, scratch};
+use wharf_os::identity::is_root;
+use wharf_os::process;
+use wharf_os::sandbox::{Role, Sandbox};
+use wharf_proto::secret::Secret;
+
+/// Answers one attempt and ends.
+///
+/// Fails when the process cannot be shut in, or when the monitor says something else than one attempt; then nobody is
+/// let in, because nothing is answered.
+#[must_use]
+pub fn run(monitor: OwnedFd) -> ExitCode {
+    let link = Link::from(monitor);
+    match shut_in().and_then(|()| answer_one(&link)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use std::io::Write;
+            let _ = writeln!(io::stderr(), "wharfd: auth: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn shut_in() -> io::Result<()> {
+    process::die_with_parent()?;
+    process::no_core()?;
+    process::not_dumpable()?;
+    let report = Sandbox::for_role(Role::Auth, &[]).enter()?;
+    if report.is_complete() { Ok(()) } else { tell(&report.to_string()) }
+}
+
+/// Logs a wall that does not stand; the system may be too old for it, which is no reason to refuse everybody.
+fn tell(report: &str) -> io::Result<()> {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "wharfd: {report}");
+    Ok(())
+}
+
+fn answer_one(link: &Link<Verdict, Attempt>) -> io::Result<()> {
+    let mut buffer = scratch();
+    let received = link.receive(&mut buffer);
+    // Security: the message holds the password; the copy in the attempt wipes itself.
+    drop(Secret::new(buffer));
+    let Some(received) = received? else { return Ok(()) };
+    let verdict = source::verify(&received.message, &source::sources(is_root()));
+    link.send(&verdict)
+}
+
+/// Says no, with a sentence for the log.
+fn refused(reason: Reason, detail: impl Into<String>) -> Verdict {
+    Verdict::Refused { reason, detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{attempt, shared};
+
+    #[test]
+    fn one_attempt_gets_one_verdict() {
+        let (monitor, ours) = Link::<Attempt, Verdict>::pair().unwrap();
+        monitor.send(&Attempt { shared: Some(shared("ann", "right")), ..attempt("ann", "right") }).unwrap();
+        answer_one(&ours).unwrap();
+        drop(ours);
+        let mut buffer = scratch();
+        assert_eq!(monitor.receive(&mut buffer).unwrap().unwrap().message, Verdict::Shared);
+        assert!(monitor.receive(&mut buffer).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_monitor_that_left_is_no_error_and_nonsense_is() {
+        let (monitor, ours) = Link::<Attempt, Verdict>::pair().unwrap();
+        drop(monitor);
+        answer_one(&ours).unwrap();
+        let (monitor, ours) = Link::<u8, Verdict>::pair().unwrap();
+        monitor.send(&200).unwrap();
+        let ours = Link::<Verdict, Attempt>::from(OwnedFd::from(ours));
+        assert!(answer_one(&ours).is_err());
+    }
+}

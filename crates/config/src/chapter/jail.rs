@@ -1,0 +1,55 @@
+//! Rows about where a session starts and whether it is shut in.
+
+use crate::table::chapter;
+use crate::table::words::*;
+
+chapter! {
+    /// Where a session starts, and whether it is shut in there.
+    Jail in jail {
+        /// Shuts local users into their home directory, or into local_root.
+        ///
+        /// They see it as `/` and cannot leave it. chroot_list_enable makes exceptions. When the directory
+        /// is writable by the user, allow_writeable_chroot decides whether the login is refused. It is
+        /// decided before the per-user file is read, so it has no effect there.
+        chroot_local_user: bool = false, Main, NextSession, Same, Done;
+
+        /// Makes chroot_list_file the list of exceptions to chroot_local_user.
+        ///
+        /// Beware: the meaning turns round. With chroot_local_user off, the listed users are shut in; with it
+        /// on, the listed users are those who are not.
+        chroot_list_enable: bool = false, Main, NextSession, Same, Done;
+
+        /// The file of names for chroot_list_enable, one on each line.
+        ///
+        /// A line must be the name and nothing else: no blanks, no comment. When the file cannot be read,
+        /// logins are refused.
+        chroot_list_file: text = "/etc/vsftpd.chroot_list", Main, NextSession, Same, Done;
+
+        /// Admits local users whose directory is both their jail and writable for them.
+        ///
+        /// Without it such a login is refused, as a writable root has been the first step of break-ins into
+        /// programs that load files from there. Wharf loads nothing and executes nothing after the
+        /// login, so YES is a reasonable choice here; a directory that belongs to root, with a writable one
+        /// below it, remains the more careful one. Never applies to anonymous sessions.
+        allow_writeable_chroot: bool = false, User, NextSession,
+            Better("nothing is loaded from inside the jail, so YES gives little away"), Done;
+
+        /// The directory where local users start, instead of their home directory.
+        ///
+        /// When the user is shut in, this directory becomes `/`, and a missing directory refuses the login;
+        /// otherwise the user starts at home when it is missing.
+        local_root: text = UNSET, User, NextSession, Same, Done;
+
+        /// Splits a home directory at `/./` into the jail and the start directory.
+        ///
+        /// A home of `/srv/site/./incoming` shuts the user into `/srv/site` and starts in `/incoming`. It
+        /// overrides local_root for users with such a home, and makes no jail by itself.
+        passwd_chroot_enable: bool = false, User, NextSession, Same, Done;
+
+        /// The empty directory that processes without need of files are shut into.
+        ///
+        /// It must exist, belong to root, and not be writable by nopriv_user. Packages create it; name it
+        /// here when yours has another place.
+        secure_chroot_dir: text = "/usr/share/empty", Main, Restart, Same, Done;
+    }
+}

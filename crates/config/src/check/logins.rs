@@ -1,0 +1,184 @@
+//! Rules about who gets in, and where they end up.
+
+use bstr::ByteSlice;
+
+use super::{Rule, in_vain, is_changed, line};
+use crate::Config;
+use crate::problem::Problem;
+
+pub(super) const RULES: &[Rule] = &[
+    nobody_can_log_in,
+    no_password_can_be_right,
+    passwords_travel_in_clear,
+    the_user_list_refuses_everybody,
+    the_user_list_is_unused,
+    the_user_list_is_silent,
+    the_mail_lists_are_never_asked,
+    the_banned_mail_list_is_unused,
+    the_mail_password_list_is_unused,
+    the_jail_list_names_the_free,
+    the_jail_list_is_unused,
+    a_writable_jail_refuses_the_login,
+    anonymous_roots_need_anonymous_users,
+    the_banner_is_hidden_by_the_file,
+    the_banner_means_to_have_lines,
+    the_message_file_is_unused,
+];
+
+fn nobody_can_log_in(config: &Config) -> Option<Problem> {
+    (!config.access.local_enable && !config.anonymous.anonymous_enable).then(|| {
+        Problem::error("vsftpd: both local and anonymous access disabled!")
+            .suggest("set local_enable=YES for users with an account, or anonymous_enable=YES for everybody")
+    })
+}
+
+fn no_password_can_be_right(config: &Config) -> Option<Problem> {
+    (config.access.local_enable && config.access.pam_service_name.is_none()).then(|| {
+        Problem::error("every login fails: pam_service_name is empty")
+            .quote(line(config, "pam_service_name"))
+            .suggest("name a file of /etc/pam.d, for instance pam_service_name=vsftpd")
+    })
+}
+
+fn passwords_travel_in_clear(config: &Config) -> Option<Problem> {
+    (config.access.local_enable && !config.tls.ssl_enable).then(|| {
+        Problem::note("passwords and files cross the network in clear")
+            .suggest("keep the server inside a network you trust, or inside a tunnel")
+    })
+}
+
+fn the_user_list_refuses_everybody(config: &Config) -> Option<Problem> {
+    let access = &config.access;
+    (access.userlist_enable && !access.userlist_deny && access.userlist_file.is_none()).then(|| {
+        Problem::warning("no user can log in: only listed names are admitted, and there is no list")
+            .quote(line(config, "userlist_file"))
+            .suggest("set userlist_file to the file with the names")
+    })
+}
+
+fn the_user_list_is_unused(config: &Config) -> Option<Problem> {
+    let names = ["userlist_file", "userlist_deny"];
+    let name = names.into_iter().find(|name| is_changed(config, name))?;
+    (!config.access.userlist_enable).then(|| in_vain(config, name, "userlist_enable=YES"))
+}
+
+fn the_user_list_is_silent(config: &Config) -> Option<Problem> {
+    let unused = config.access.userlist_log && !config.access.userlist_enable;
+    unused.then(|| in_vain(config, "userlist_log", "userlist_enable=YES"))
+}
+
+fn the_mail_lists_are_never_asked(config: &Config) -> Option<Problem> {
+    let anonymous = &config.anonymous;
+    let listed = anonymous.secure_email_list_enable || anonymous.deny_email_enable;
+    (anonymous.anonymous_enable && anonymous.no_anon_password && listed).then(|| {
+        Problem::warning("no anonymous password is asked for, so the lists of passwords are never looked at")
+            .quote(line(config, "no_anon_password"))
+            .suggest("set no_anon_password=NO")
+    })
+}
+
+fn the_banned_mail_list_is_unused(config: &Config) -> Option<Problem> {
+    let unused = is_changed(config, "banned_email_file") && !config.anonymous.deny_email_enable;
+    unused.then(|| in_vain(config, "banned_email_file", "deny_email_enable=YES"))
+}
+
+fn the_mail_password_list_is_unused(config: &Config) -> Option<Problem> {
+    let unused = is_changed(config, "email_password_file") && !config.anonymous.secure_email_list_enable;
+    unused.then(|| in_vain(config, "email_password_file", "secure_email_list_enable=YES"))
+}
+
+fn the_jail_list_names_the_free(config: &Config) -> Option<Problem> {
+    let jail = &config.jail;
+    (config.access.local_enable && jail.chroot_local_user && jail.chroot_list_enable).then(|| {
+        Problem::note("the users in chroot_list_file are those who are NOT shut in")
+            .quote(line(config, "chroot_list_enable"))
+            .suggest("set chroot_local_user=NO if the list names the users to shut in")
+    })
+}
+
+fn the_jail_list_is_unused(config: &Config) -> Option<Problem> {
+    let unused = is_changed(config, "chroot_list_file") && !config.jail.chroot_list_enable;
+    unused.then(|| in_vain(config, "chroot_list_file", "chroot_list_enable=YES"))
+}
+
+fn a_writable_jail_refuses_the_login(config: &Config) -> Option<Problem> {
+    let jail = &config.jail;
+    let jailed = jail.chroot_local_user || jail.chroot_list_enable;
+    (config.access.local_enable && jailed && !jail.allow_writeable_chroot).then(|| {
+        Problem::note("users who are shut in cannot log in when they may write to that directory itself")
+            .suggest(
+                "give the directory to root with a writable one below it, or set allow_writeable_chroot=YES",
+            )
+    })
+}
+
+fn anonymous_roots_need_anonymous_users(config: &Config) -> Option<Problem> {
+    let unused = config.anonymous.anon_root.is_some() && !config.anonymous.anonymous_enable;
+    unused.then(|| in_vain(config, "anon_root", "anonymous_enable=YES"))
+}
+
+fn the_banner_is_hidden_by_the_file(config: &Config) -> Option<Problem> {
+    let messages = &config.messages;
+    (messages.banner_file.is_some() && messages.ftpd_banner.is_some()).then(|| {
+        Problem::note("ftpd_banner is not shown, as banner_file takes its place")
+            .quote(line(config, "ftpd_banner"))
+            .suggest("remove one of the two")
+    })
+}
+
+fn the_banner_means_to_have_lines(config: &Config) -> Option<Problem> {
+    config.messages.ftpd_banner.as_ref().filter(|banner| banner.contains_str("\\n")).map(|_| {
+        Problem::note("\\n in ftpd_banner is sent as it stands and makes no new line")
+            .quote(line(config, "ftpd_banner"))
+            .suggest("put the lines into a file, and name it in banner_file")
+    })
+}
+
+fn the_message_file_is_unused(config: &Config) -> Option<Problem> {
+    let unused = is_changed(config, "message_file") && !config.messages.dirmessage_enable;
+    unused.then(|| in_vain(config, "message_file", "dirmessage_enable=YES"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{errors, notes, warnings};
+
+    #[test]
+    fn a_server_that_lets_nobody_in_is_an_error() {
+        assert_eq!(errors("anonymous_enable=NO"), ["vsftpd: both local and anonymous access disabled!"]);
+    }
+
+    #[test]
+    fn an_empty_pam_service_is_an_error_only_for_local_users() {
+        assert_eq!(errors("local_enable=YES\npam_service_name=").len(), 1);
+        assert!(errors("pam_service_name=").is_empty());
+    }
+
+    #[test]
+    fn a_list_that_nobody_asks_is_told() {
+        assert!(
+            warnings("no_anon_password=YES\nsecure_email_list_enable=YES")[0].contains("never looked at")
+        );
+        assert!(warnings("userlist_enable=YES\nuserlist_deny=NO\nuserlist_file=")[0].starts_with("no user"));
+        assert!(notes("userlist_file=/etc/x").iter().any(|note| note.contains("userlist_enable is NO")));
+    }
+
+    #[test]
+    fn the_turned_meaning_of_the_jail_list_is_told() {
+        let text = "local_enable=YES\nchroot_local_user=YES\nchroot_list_enable=YES";
+        assert!(notes(text).iter().any(|note| note.contains("NOT shut in")));
+    }
+
+    #[test]
+    fn a_banner_of_several_lines_is_told() {
+        assert!(notes("ftpd_banner=one\\ntwo").iter().any(|note| note.contains("no new line")));
+    }
+
+    #[test]
+    fn the_writable_jail_is_told_before_it_bites() {
+        let text = "local_enable=YES\nchroot_local_user=YES";
+        let told = |text: &str| notes(text).iter().any(|note| note.contains("cannot log in"));
+        assert!(told(text));
+        assert!(!told(&format!("{text}\nallow_writeable_chroot=YES")));
+    }
+}

@@ -1,0 +1,196 @@
+//! Rules about listening, data connections and commands.
+
+use super::{Rule, in_vain, is_changed, line};
+use crate::Config;
+use crate::problem::Problem;
+use bstr::ByteSlice;
+
+pub(super) const RULES: &[Rule] = &[
+    nothing_listens,
+    the_protocol_is_turned_off,
+    the_ipv4_address_is_bad,
+    the_ipv6_address_is_bad,
+    the_ipv4_address_is_unused,
+    the_ipv6_address_is_unused,
+    the_passive_address_is_bad,
+    a_name_is_resolved_that_is_not_there,
+    the_highest_passive_port_is_ignored,
+    the_lowest_passive_port_is_raised,
+    no_data_connection_is_possible,
+    strangers_may_take_passive_transfers,
+    the_server_may_attack_third_parties,
+    the_data_port_is_unused,
+    a_command_is_admitted_and_refused,
+    one_address_may_take_all_places,
+    workers_are_counted_in_vain,
+];
+
+fn nothing_listens(config: &Config) -> Option<Problem> {
+    (!config.listen.listen && !config.listen.listen_ipv6).then(|| {
+        Problem::error("vsftpd: not configured for standalone, must be started from inetd")
+            .suggest("set listen=YES or listen_ipv6=YES, or both; starting from inetd is not supported")
+    })
+}
+
+fn the_protocol_is_turned_off(config: &Config) -> Option<Problem> {
+    (!config.process.ftp_enable).then(|| {
+        Problem::error("vsftpd: both FTP and HTTP disabled!")
+            .quote(line(config, "ftp_enable"))
+            .suggest("remove the line; HTTP is not served")
+    })
+}
+
+fn the_ipv4_address_is_bad(config: &Config) -> Option<Problem> {
+    let bad = config.ipv4().err().filter(|_| config.listen.listen)?;
+    let problem = Problem::error(bad.to_string()).quote(line(config, "listen_address"));
+    Some(problem.suggest("write a numeric IPv4 address, for instance 192.0.2.10"))
+}
+
+fn the_ipv6_address_is_bad(config: &Config) -> Option<Problem> {
+    let bad = config.ipv6().err().filter(|_| config.listen.listen_ipv6)?;
+    let problem = Problem::error(bad.to_string()).quote(line(config, "listen_address6"));
+    Some(problem.suggest("write a numeric IPv6 address, for instance 2001:db8::10"))
+}
+
+fn the_ipv4_address_is_unused(config: &Config) -> Option<Problem> {
+    let unused = config.listen.listen_address.is_some() && !config.listen.listen;
+    unused.then(|| in_vain(config, "listen_address", "listen=YES"))
+}
+
+fn the_ipv6_address_is_unused(config: &Config) -> Option<Problem> {
+    let unused = config.listen.listen_address6.is_some() && !config.listen.listen_ipv6;
+    unused.then(|| in_vain(config, "listen_address6", "listen_ipv6=YES"))
+}
+
+fn the_passive_address_is_bad(config: &Config) -> Option<Problem> {
+    let address = config.data.pasv_address.as_ref().filter(|_| !config.data.pasv_addr_resolve)?;
+    let numeric = address.to_str().is_ok_and(|text| text.parse::<std::net::Ipv4Addr>().is_ok());
+    (!numeric).then(|| {
+        Problem::error("invalid pasv_address")
+            .quote(line(config, "pasv_address"))
+            .suggest("write a numeric IPv4 address, or set pasv_addr_resolve=YES for a host name")
+    })
+}
+
+fn a_name_is_resolved_that_is_not_there(config: &Config) -> Option<Problem> {
+    (config.data.pasv_addr_resolve && config.data.pasv_address.is_none()).then(|| {
+        Problem::note("pasv_addr_resolve has no effect while pasv_address is not set")
+            .quote(line(config, "pasv_addr_resolve"))
+            .suggest("set pasv_address to the public host name, or remove the line")
+    })
+}
+
+fn the_highest_passive_port_is_ignored(config: &Config) -> Option<Problem> {
+    let (lowest, highest) = (config.data.pasv_min_port, config.data.pasv_max_port);
+    (highest != 0 && highest < lowest).then(|| {
+        Problem::warning(format!(
+            "pasv_max_port is ignored, as it lies below pasv_min_port ({lowest}); ports up to 65535 are used"
+        ))
+        .quote(line(config, "pasv_max_port"))
+        .suggest(format!("set pasv_min_port to the lower end of the range, or pasv_max_port above {lowest}"))
+    })
+}
+
+fn the_lowest_passive_port_is_raised(config: &Config) -> Option<Problem> {
+    (config.data.pasv_min_port < 1024)
+        .then(|| Problem::note("pasv_min_port below 1024 means 1024").quote(line(config, "pasv_min_port")))
+}
+
+fn no_data_connection_is_possible(config: &Config) -> Option<Problem> {
+    (!config.data.pasv_enable && !config.data.port_enable).then(|| {
+        Problem::warning("nothing can be transferred or listed: pasv_enable and port_enable are both off")
+            .suggest("set pasv_enable=YES")
+    })
+}
+
+fn strangers_may_take_passive_transfers(config: &Config) -> Option<Problem> {
+    config.data.pasv_promiscuous.then(|| {
+        Problem::warning("data connections are taken from any address, so strangers can take over transfers")
+            .quote(line(config, "pasv_promiscuous"))
+            .suggest("set pasv_promiscuous=NO unless servers send files to each other")
+    })
+}
+
+fn the_server_may_attack_third_parties(config: &Config) -> Option<Problem> {
+    config.data.port_promiscuous.then(|| {
+        Problem::warning("clients can make this server connect to any address and port")
+            .quote(line(config, "port_promiscuous"))
+            .suggest("set port_promiscuous=NO unless servers send files to each other")
+    })
+}
+
+fn the_data_port_is_unused(config: &Config) -> Option<Problem> {
+    let unused = is_changed(config, "ftp_data_port") && !config.data.connect_from_port_20;
+    unused.then(|| in_vain(config, "ftp_data_port", "connect_from_port_20=YES"))
+}
+
+fn a_command_is_admitted_and_refused(config: &Config) -> Option<Problem> {
+    let denied = config.commands.cmds_denied.as_deref()?;
+    let both = config.commands.cmds_allowed.as_deref()?.iter().find(|name| denied.contains(name))?;
+    let message = format!("{} stands in cmds_allowed and in cmds_denied, and is refused", both);
+    Some(Problem::note(message).suggest("remove it from one of the two"))
+}
+
+fn one_address_may_take_all_places(config: &Config) -> Option<Problem> {
+    let (all, each) = (config.limits.max_clients, config.limits.max_per_ip);
+    let reached = all != 0 && (each == 0 || each >= all);
+    reached.then(|| {
+        Problem::note("one address alone can take all places of max_clients")
+            .quote(line(config, "max_per_ip"))
+            .suggest(format!("set max_per_ip well below {all}"))
+    })
+}
+
+fn workers_are_counted_in_vain(config: &Config) -> Option<Problem> {
+    let unused = config.wharf.session_workers != 0 && config.wharf.isolate_sessions;
+    unused.then(|| in_vain(config, "session_workers", "isolate_sessions=NO"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{errors, notes, warnings};
+
+    #[test]
+    fn a_server_that_listens_nowhere_is_an_error() {
+        assert!(errors("listen=NO")[0].contains("not configured for standalone"));
+        assert!(errors("listen=YES\nlisten_ipv6=YES").is_empty(), "both families may listen");
+    }
+
+    #[test]
+    fn bad_addresses_are_errors_only_where_they_are_used() {
+        assert_eq!(errors("listen_address=localhost"), ["bad listen_address: localhost"]);
+        assert!(errors("listen_address6=localhost").is_empty());
+        assert_eq!(errors("listen_ipv6=YES\nlisten_address6=1.2.3.4"), ["bad listen_address6: 1.2.3.4"]);
+        assert_eq!(errors("pasv_address=ftp.example.org"), ["invalid pasv_address"]);
+        assert!(errors("pasv_address=ftp.example.org\npasv_addr_resolve=YES").is_empty());
+    }
+
+    #[test]
+    fn a_maximum_below_the_minimum_is_told() {
+        assert!(warnings("pasv_max_port=4000")[0].starts_with("pasv_max_port is ignored"));
+        assert!(warnings("pasv_min_port=4000\npasv_max_port=4000").is_empty());
+    }
+
+    #[test]
+    fn without_data_connections_nothing_can_be_transferred() {
+        assert!(warnings("pasv_enable=NO\nport_enable=NO")[0].starts_with("nothing can be transferred"));
+    }
+
+    #[test]
+    fn promiscuous_switches_are_told() {
+        assert_eq!(warnings("pasv_promiscuous=YES\nport_promiscuous=YES").len(), 2);
+    }
+
+    #[test]
+    fn a_command_in_both_lists_is_told() {
+        let found = notes("cmds_allowed=USER,DELE\ncmds_denied=DELE");
+        assert!(found.iter().any(|note| note.starts_with("DELE stands in")), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_set_in_vain_names_the_switch_it_needs() {
+        let found = notes("session_workers=2\nisolate_sessions=YES");
+        assert!(found.contains(&"session_workers has no effect while isolate_sessions is YES".to_owned()));
+        assert!(notes("ftp_data_port=2020").iter().any(|note| note.contains("connect_from_port_20 is NO")));
+    }
+}

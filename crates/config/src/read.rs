@@ -1,0 +1,298 @@
+//! Reads the text of a configuration line by line into a [`Config`].
+//!
+//! The grammar is vsftpd's, with the tolerance of its newest builds: blanks around `=`, blanks and CR
+//! at the end, a byte order mark, an indented `#`. Every problem is gathered before any is reported.
+//! Opening files is `load.rs`; what a value means is `kind/`; rules across options are `check/`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use crate::Config;
+use crate::kind::Advice;
+use crate::problem::{Problem, Severity, printable};
+use crate::spelling::nearest;
+use crate::table::{Row, Scope, row};
+
+/// A configuration, with what there is to say about the text it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Warnings and notes, in the order of the text; never an error.
+    pub problems: Vec<Problem>,
+    /// The lines that decided, one for each option that was set.
+    pub settings: Vec<Setting>,
+}
+
+/// Where the value of an option came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The option's proper name.
+    pub name: &'static str,
+    /// The value as it was written.
+    pub value: BString,
+    /// The file, or `None` for a setting from the command line.
+    pub file: Option<PathBuf>,
+    /// The line in the file, counted from 1.
+    pub line: Option<usize>,
+}
+
+/// Reads the text of a main configuration on top of `base`.
+///
+/// `file` is only a name for the problems. Fails with every problem found when one of them is an error.
+pub fn parse(text: &[u8], file: Option<&Path>, base: &Config) -> Result<Loaded, Vec<Problem>> {
+    let mut reader = Reader::new(base.clone(), Scope::Main, file);
+    reader.read_text(text);
+    reader.finish()
+}
+
+/// Reads one `name=value` from the command line on top of `base`.
+pub(crate) fn parse_setting(text: &[u8], base: &Config) -> Result<Loaded, Vec<Problem>> {
+    let mut reader = Reader::new(base.clone(), Scope::Main, None);
+    if text.contains(&b'\n') {
+        let problem = Problem::error("a setting is one line").suggest("give each setting an -o of its own");
+        reader.loaded.problems.push(problem.quote(text));
+    } else {
+        reader.read_line(text, None);
+    }
+    reader.finish()
+}
+
+impl Config {
+    /// Reads a per-user file on top of this configuration.
+    ///
+    /// Options that have an effect in the main configuration only are left as they are, with a warning.
+    /// Fails with every problem found when one of them is an error.
+    pub fn for_user(&self, text: &[u8], file: &Path) -> Result<Loaded, Vec<Problem>> {
+        let mut reader = Reader::new(self.clone(), Scope::User, Some(file));
+        reader.read_text(text);
+        reader.finish()
+    }
+}
+
+struct Reader<'a> {
+    loaded: Loaded,
+    /// What kind of file this is; decides which options have an effect.
+    layer: Scope,
+    file: Option<&'a Path>,
+    first_seen: HashMap<&'static str, Option<usize>>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(config: Config, layer: Scope, file: Option<&'a Path>) -> Self {
+        let loaded = Loaded { config, problems: Vec::new(), settings: Vec::new() };
+        Self { loaded, layer, file, first_seen: HashMap::new() }
+    }
+
+    fn finish(self) -> Result<Loaded, Vec<Problem>> {
+        if self.loaded.problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(self.loaded.problems);
+        }
+        Ok(self.loaded)
+    }
+
+    fn read_text(&mut self, text: &[u8]) {
+        let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        if body.len() < text.len() {
+            let problem = Problem::note("the file begins with a byte order mark; vsftpd would refuse it");
+            self.tell(problem.suggest("save it as plain UTF-8 without a mark"), Some(1), b"");
+        }
+        if body.contains_str("\r\n") {
+            let problem = Problem::note("lines end in CR LF; older builds of vsftpd refuse such a file");
+            self.tell(problem.suggest("save it with plain LF line ends"), None, b"");
+        }
+        for (index, line) in body.split_str("\n").enumerate() {
+            self.read_line(line, Some(index + 1));
+        }
+    }
+
+    fn read_line(&mut self, line: &[u8], number: Option<usize>) {
+        let content = line.trim_with(is_blank);
+        if content.is_empty() || line.starts_with(b"#") {
+            return;
+        }
+        if content.starts_with(b"#") {
+            let problem = Problem::warning("a comment that does not begin in the first column");
+            return self.tell(
+                problem.suggest("vsftpd refuses it; remove the blanks before #"),
+                number,
+                content,
+            );
+        }
+        let (name, value) = match content.split_once_str("=") {
+            Some((name, value)) => (name.trim_end_with(is_blank), value.trim_start_with(is_blank)),
+            None => (content, &b""[..]),
+        };
+        match row(name) {
+            Some(row) => self.read_row(row, value, number, content),
+            None => self.refuse_name(name, value, number, content),
+        }
+    }
+
+    fn read_row(&mut self, row: &'static Row, value: &[u8], number: Option<usize>, content: &[u8]) {
+        if value.is_empty() && !row.kind.may_be_empty() {
+            let default = row.default_value();
+            let problem = Problem::error(format!("missing value in config file for: {}", row.name));
+            return self.tell(
+                problem.suggest(format!("for instance {}={default}", row.name)),
+                number,
+                content,
+            );
+        }
+        if self.layer == Scope::User && row.scope == Scope::Main {
+            let message = format!("{} has no effect in a per-user file and is ignored", row.name);
+            let problem = Problem::warning(message).suggest("set it in the main configuration");
+            return self.tell(problem, number, content);
+        }
+        match (row.read)(&mut self.loaded.config, value) {
+            Ok((_, advice)) => {
+                self.advise(advice, number, content);
+                self.note_duplicate(row, number, content);
+                self.record(row, value, number);
+            }
+            Err(advice) => {
+                let message = format!("{} in config file for: {}", advice.message, row.name);
+                let problem = Problem { suggestion: advice.suggestion, ..Problem::error(message) };
+                self.tell(problem, number, content);
+            }
+        }
+    }
+
+    fn refuse_name(&mut self, name: &[u8], value: &[u8], number: Option<usize>, content: &[u8]) {
+        // Compat: vsftpd looks for the value before it looks for the name.
+        let what = if value.is_empty() { "missing value" } else { "unrecognised variable" };
+        let joint = if value.is_empty() { "config file for:" } else { "config file:" };
+        let shown = printable(name);
+        let suggestion = match nearest(&name.to_str_lossy()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "remove the line, or look for the option in wharfd.conf(5)".to_owned(),
+        };
+        let problem = Problem::error(format!("{what} in {joint} {shown}")).suggest(suggestion);
+        self.tell(problem, number, content);
+    }
+
+    fn advise(&mut self, advice: Option<Advice>, number: Option<usize>, content: &[u8]) {
+        if let Some(Advice { message, suggestion }) = advice {
+            let problem = Problem { suggestion, ..Problem::warning(message) };
+            self.tell(problem, number, content);
+        }
+    }
+
+    fn note_duplicate(&mut self, row: &'static Row, number: Option<usize>, content: &[u8]) {
+        if let Some(first) = self.first_seen.insert(row.name, number) {
+            let place = first.map_or_else(String::new, |line| format!(" in line {line}"));
+            let problem = Problem::warning(format!("{} is set{place} already; this line wins", row.name));
+            self.tell(problem.suggest("keep one of the two"), number, content);
+        }
+    }
+
+    fn record(&mut self, row: &'static Row, value: &[u8], line: Option<usize>) {
+        self.loaded.settings.retain(|setting| setting.name != row.name);
+        self.loaded.settings.push(Setting {
+            name: row.name,
+            value: value.into(),
+            file: self.file.map(Path::to_owned),
+            line,
+        });
+    }
+
+    fn tell(&mut self, problem: Problem, number: Option<usize>, content: &[u8]) {
+        self.loaded.problems.push(problem.at(self.file, number).quote(content));
+    }
+}
+
+/// Blanks as C's `isspace` knows them, which is what vsftpd trims.
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n' | '\x0b' | '\x0c')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Loaded, Vec<Problem>> {
+        parse(text.as_bytes(), None, &Config::default())
+    }
+
+    fn only_error(text: &str) -> Problem {
+        let mut problems = read(text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        problems.remove(0)
+    }
+
+    #[test]
+    fn a_line_sets_its_option() {
+        let loaded = read("# hello\n\nwrite_enable=YES\nftpd_banner=a = b").unwrap();
+        assert!(loaded.config.upload.write_enable);
+        assert_eq!(loaded.config.messages.ftpd_banner.unwrap(), "a = b");
+        assert_eq!(loaded.settings[0].line, Some(3));
+        assert!(loaded.problems.is_empty());
+    }
+
+    #[test]
+    fn blanks_carriage_returns_and_a_mark_are_tolerated() {
+        let loaded = read("\u{feff}write_enable = YES \r\n  listen_port= 2121\r\n").unwrap();
+        assert!(loaded.config.upload.write_enable);
+        assert_eq!(loaded.config.listen.listen_port, 2121);
+        assert_eq!(loaded.problems.len(), 2, "mark and CR LF are told once each");
+    }
+
+    #[test]
+    fn an_indented_comment_is_a_warning() {
+        let loaded = read("   # later").unwrap();
+        assert_eq!(loaded.problems[0].severity, Severity::Warning);
+    }
+
+    #[test]
+    fn the_last_of_two_lines_wins_and_is_told() {
+        let loaded = read("ssl_tlsv11=YES\nssl_tlsv1_1=NO").unwrap();
+        assert!(!loaded.config.tls.ssl_tlsv1_1);
+        assert_eq!(loaded.settings.len(), 1);
+        assert!(loaded.problems[0].message.contains("line 1"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_in_vsftpds_words() {
+        let problem = only_error("write_enabled=YES");
+        assert_eq!(problem.message, "unrecognised variable in config file: write_enabled");
+        assert_eq!(problem.suggestion.unwrap(), "did you mean write_enable?");
+        assert_eq!(only_error("nonsense").message, "missing value in config file for: nonsense");
+    }
+
+    #[test]
+    fn bad_and_missing_values_are_refused_in_vsftpds_words() {
+        assert_eq!(only_error("listen=ON").message, "bad bool value in config file for: listen");
+        assert_eq!(only_error("listen=").message, "missing value in config file for: listen");
+        assert_eq!(only_error("listen_port").message, "missing value in config file for: listen_port");
+    }
+
+    #[test]
+    fn a_text_without_value_is_not_set() {
+        for text in ["xferlog_file=", "xferlog_file", "xferlog_file=   "] {
+            assert_eq!(read(text).unwrap().config.log.xferlog_file, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_errors_are_gathered_before_any_is_told() {
+        assert_eq!(read("a=1\nlisten=ON\nlocal_umask=x").unwrap_err().len(), 3);
+    }
+
+    #[test]
+    fn a_per_user_file_cannot_change_who_gets_in() {
+        let base = Config::default();
+        let loaded = base.for_user(b"anonymous_enable=NO\nwrite_enable=YES", Path::new("alice")).unwrap();
+        assert!(loaded.config.anonymous.anonymous_enable);
+        assert!(loaded.config.upload.write_enable);
+        assert_eq!(loaded.problems.len(), 1);
+        assert_eq!(loaded.problems[0].severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_setting_cannot_smuggle_a_second_line() {
+        assert!(parse_setting(b"listen=NO\nlocal_enable=YES", &Config::default()).is_err());
+        assert!(parse_setting(b"  listen=NO", &Config::default()).is_ok());
+    }
+}

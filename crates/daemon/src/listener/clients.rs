@@ -1,0 +1,258 @@
+//! Control connections: who is let in, and which worker serves them.
+//!
+//! A client that is turned away still goes to a worker, which says why in the protocol's words. The listener itself
+//! speaks only when there is no worker to speak for it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use wharf_ipc::SessionId;
+use wharf_ipc::link::Link;
+use wharf_ipc::listener::{Admission, FromWorker, ToWorker};
+use wharf_ipc::monitor::FromListener;
+use wharf_os::epoll::Ready;
+use wharf_os::socket;
+
+use crate::outbox::Outbox;
+
+use super::counts::Counts;
+use super::key::Key;
+use super::passive::House;
+use super::{Listener, TURN, passive, say};
+
+/// How many connections may wait for a worker of their own.
+const HELD: usize = 64;
+
+/// What a client hears when nobody can serve it (RFC 959 §4.2.1: 421 may begin and end a connection).
+const NOBODY: &[u8] = b"421 Service not available, please try again later.\r\n";
+
+/// A session worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) outbox: Outbox<ToWorker, FromWorker>,
+    /// How many sessions it serves, those turned away included.
+    sessions: usize,
+    /// `isolate_sessions`: it gets one connection in its life.
+    is_single: bool,
+    has_served: bool,
+}
+
+impl Worker {
+    fn can_take_one(&self) -> bool {
+        let is_used_up = self.is_single && self.has_served;
+        !is_used_up && !self.outbox.is_stuck()
+    }
+}
+
+/// A control connection, as long as it lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Session {
+    pub(super) worker: u32,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    /// Where its passive ports are.
+    pub(super) house: House,
+    admission: Admission,
+}
+
+/// A connection on its way to a worker.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    socket: OwnedFd,
+    peer: SocketAddr,
+    local: SocketAddr,
+    house: House,
+    admission: Admission,
+}
+
+impl Counts {
+    /// Forgets a connection that never became a session.
+    pub(super) fn leave_if_welcome(&mut self, arrival: &Arrival) {
+        if arrival.admission == Admission::Welcome {
+            self.leave(peer_address(arrival.peer));
+        }
+    }
+}
+
+/// An address as limits and reservations know it: IPv4 is IPv4, whichever socket it came through.
+pub(super) fn peer_address(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
+}
+
+impl Listener {
+    pub(super) fn accept_clients(&mut self, number: u32) {
+        for _ in 0..TURN {
+            let Some(control) = self.controls.find(number) else { return };
+            let house = House::from(control.bound);
+            match socket::accept(&control.socket) {
+                Ok(Some((connection, peer))) => self.receive_client(connection, peer, house),
+                Ok(None) => return,
+                Err(error) => return self.rest(Key::Control(number), &error),
+            }
+        }
+    }
+
+    fn receive_client(&mut self, socket: OwnedFd, peer: SocketAddr, house: House) {
+        // It can fail only for a connection that is gone already.
+        let Ok(local) = socket::local_address(&socket) else { return };
+        let limits = &self.config.limits;
+        let admission = self.counts.admit(peer_address(peer), limits.max_clients, limits.max_per_ip);
+        let arrival = Arrival { socket, peer, local, house, admission };
+        match self.choose_worker() {
+            Some(worker) => self.hand_over(worker, arrival),
+            None if self.config.wharf.isolate_sessions && self.held.len() < HELD => self.hold(arrival),
+            None => self.turn_away(&arrival),
+        }
+    }
+
+    /// Finds the worker with the fewest sessions.
+    fn choose_worker(&self) -> Option<u32> {
+        let wants_single = self.config.wharf.isolate_sessions;
+        self.workers
+            .iter()
+            .filter(|(_, worker)| worker.is_single == wants_single && worker.can_take_one())
+            .min_by_key(|(_, worker)| worker.sessions)
+            .map(|(number, _)| *number)
+    }
+
+    fn hold(&mut self, arrival: Arrival) {
+        self.held.push_back(arrival);
+        if let Err(error) = self.report(FromListener::WantWorker) {
+            // The monitor is gone; the loop hears of it next.
+            say(&format!("cannot ask for a worker: {error}"));
+        }
+    }
+
+    /// Closes a connection that nobody can serve, with a word if it can be understood.
+    fn turn_away(&mut self, arrival: &Arrival) {
+        self.counts.leave_if_welcome(arrival);
+        if !self.config.tls.implicit_ssl {
+            use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+            let text = [std::io::IoSlice::new(NOBODY)];
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            let _ = sendmsg(&arrival.socket, &text, &mut SendAncillaryBuffer::default(), flags);
+        }
+    }
+
+    fn hand_over(&mut self, number: u32, arrival: Arrival) {
+        let Some(worker) = self.workers.get_mut(&number) else { return self.turn_away(&arrival) };
+        worker.sessions += 1;
+        worker.has_served = true;
+        let id = self.next;
+        self.next = SessionId(id.0.wrapping_add(1));
+        let Arrival { socket, peer, local, house, admission } = arrival;
+        self.sessions.insert(id, Session { worker: number, peer, local, house, admission });
+        let clients = self.counts.total() + u32::from(admission != Admission::Welcome);
+        let message = ToWorker::Accepted { session: id, peer, local, admission, clients };
+        self.tell_worker(number, message, Some(socket));
+    }
+
+    pub(super) fn welcome_worker(&mut self, number: u32, link: Link<ToWorker, FromWorker>) {
+        let outbox = match Outbox::watch(&self.poller, link, Key::Worker(number).number()) {
+            Ok(outbox) => outbox,
+            Err(error) => return say(&format!("cannot use worker {number}: {error}")),
+        };
+        let is_single = self.config.wharf.isolate_sessions;
+        self.workers.insert(number, Worker { outbox, sessions: 0, is_single, has_served: false });
+        if let Some(arrival) = self.held.pop_front() {
+            self.hand_over(number, arrival);
+        }
+    }
+
+    /// Says something to a worker; one that is gone is lost with its sessions.
+    pub(super) fn tell_worker(&mut self, number: u32, message: ToWorker, socket: Option<OwnedFd>) {
+        let Some(worker) = self.workers.get_mut(&number) else { return };
+        if worker.outbox.send(&self.poller, message, Vec::from_iter(socket)).is_err() {
+            self.lose_worker(number);
+        }
+    }
+
+    /// Forgets a dead worker and what it served.
+    pub(super) fn lose_worker(&mut self, number: u32) {
+        let Some(worker) = self.workers.remove(&number) else { return };
+        worker.outbox.unwatch(&self.poller);
+        let theirs: Vec<SessionId> =
+            self.sessions.iter().filter(|(_, session)| session.worker == number).map(|(id, _)| *id).collect();
+        theirs.into_iter().for_each(|session| self.end_session(session));
+    }
+
+    /// Forgets a session, its reservation and its connect.
+    pub(super) fn end_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if session.admission == Admission::Welcome {
+            self.counts.leave(peer_address(session.peer));
+        }
+        self.passive.release(&self.poller, id, &passive::Rules::of(&self.config));
+        self.dials.cancel(&self.poller, id);
+        if let Some(worker) = self.workers.get_mut(&session.worker) {
+            worker.sessions = worker.sessions.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn hear_worker(&mut self, number: u32, event: Ready) {
+        let Some(worker) = self.workers.get_mut(&number) else { return };
+        if event.writable && worker.outbox.flush(&self.poller).is_err() {
+            return self.lose_worker(number);
+        }
+        if !event.readable {
+            return;
+        }
+        for _ in 0..TURN {
+            // A worker that does not read is not read from, or its answers would pile up here.
+            let Some(worker) =
+                self.workers.get(&number).filter(|worker| event.closed || !worker.outbox.is_stuck())
+            else {
+                return;
+            };
+            match worker.outbox.receive(&mut self.scratch) {
+                Ok(Some(received)) => self.answer_worker(number, &received.message),
+                Ok(None) => return,
+                Err(error) => {
+                    if error.kind() == std::io::ErrorKind::InvalidData {
+                        say(&format!("worker {number} spoke nonsense and is given up: {error}"));
+                    }
+                    return self.lose_worker(number);
+                }
+            }
+        }
+    }
+
+    fn answer_worker(&mut self, number: u32, message: &FromWorker) {
+        let &(FromWorker::Expect { session, .. }
+        | FromWorker::Dial { session, .. }
+        | FromWorker::Forget { session }
+        | FromWorker::Ended { session }) = message;
+        // Security: a worker that names another's session has been taken over.
+        match self.sessions.get(&session) {
+            None => return,
+            Some(found) if found.worker != number => {
+                say(&format!("worker {number} named a session of another worker and is given up"));
+                return self.lose_worker(number);
+            }
+            Some(_) => {}
+        }
+        match *message {
+            FromWorker::Expect { session, anyone } => self.expect(session, anyone),
+            FromWorker::Dial { session, to } => self.dial(session, to),
+            FromWorker::Forget { session } => self.forget(session),
+            FromWorker::Ended { session } => self.end_session(session),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_hears_is_one_whole_reply() {
+        assert!(NOBODY.starts_with(b"421 ") && NOBODY.ends_with(b".\r\n"));
+        assert_eq!(NOBODY.iter().filter(|octet| **octet == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_address_it_maps() {
+        let mapped = "[::ffff:192.0.2.1]:9".parse().unwrap();
+        assert_eq!(peer_address(mapped), IpAddr::from([192, 0, 2, 1]));
+    }
+}

@@ -1,0 +1,335 @@
+//! The listener: owns every listening socket, accepts and dials, and hands connections to the session workers.
+//!
+//! It never reads from a connection: the octets of strangers are the sessions' business, in processes that own
+//! nothing. It knows no FTP beyond the rules about addresses and ports. It is a plain loop that never waits for
+//! anybody but the poller: slow readers have a queue (`crate::outbox`), connects run by themselves (`dial.rs`).
+//!
+//! | | |
+//! |---|---|
+//! | what clients call | `control.rs` |
+//! | admission and the choice of a worker | `clients.rs`, `counts.rs` |
+//! | data connections | `transfers.rs`, `passive.rs`, `dial.rs` |
+//! | giving up rights | `confine.rs` |
+
+mod clients;
+mod confine;
+mod control;
+mod counts;
+mod dial;
+mod key;
+mod passive;
+#[cfg(test)]
+mod tests;
+mod transfers;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use wharf_config::Config;
+use wharf_ipc::SessionId;
+use wharf_ipc::link::{Link, Received};
+use wharf_ipc::monitor::{FromListener, ToListener};
+use wharf_os::epoll::{Interest, Poller, Ready};
+use wharf_os::title::Title;
+
+use crate::outbox::Outbox;
+
+use clients::{Arrival, Session, Worker};
+use control::{Controls, places};
+use counts::Counts;
+use dial::Dials;
+use key::Key;
+use passive::{House, Passive};
+
+/// The most connections, or messages of one worker, that are handled before others have their turn.
+const TURN: usize = 64;
+
+/// How long a socket rests when there is no descriptor left for its next connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves as the listener until the monitor closes its channel.
+#[must_use]
+pub fn run(monitor: OwnedFd) -> ExitCode {
+    let title = Title::prepare();
+    let served = confine::begin().and_then(|()| {
+        let mut listener = Listener::new(Link::from(monitor))?;
+        listener.title = Some(title);
+        listener.serve()
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("ends: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells the administrator; the monitor owns where our standard error goes.
+fn say(sentence: &str) {
+    use std::io::Write;
+    // Nobody may be left to read it, which is no reason to stop serving.
+    let _ = writeln!(io::stderr(), "wharfd: listener: {sentence}");
+}
+
+/// Whether new clients are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// Yes.
+    Open,
+    /// No; the last session's end is to be told.
+    Draining,
+    /// No, and it has been told.
+    Drained,
+}
+
+/// Everything the listener knows.
+struct Listener {
+    poller: Poller,
+    monitor: Outbox<FromListener, ToListener>,
+    config: Config,
+    /// Whether any configuration was carried out.
+    is_configured: bool,
+    controls: Controls,
+    /// By number, so that equal loads are shared out in a fixed order.
+    workers: BTreeMap<u32, Worker>,
+    sessions: HashMap<SessionId, Session>,
+    counts: Counts,
+    passive: Passive,
+    dials: Dials,
+    /// `isolate_sessions`: connections whose worker is being started.
+    held: VecDeque<Arrival>,
+    next: SessionId,
+    service: Service,
+    /// Sockets that are not watched until there may be descriptors again.
+    resting: Vec<Key>,
+    rested: Option<Instant>,
+    /// `None` in tests, which run inside a process that is not ours to rename or confine.
+    title: Option<Title>,
+    /// The number of clients in the title.
+    shown: Option<u32>,
+    has_noted_port: bool,
+    scratch: Vec<u8>,
+}
+
+impl Listener {
+    fn new(monitor: Link<FromListener, ToListener>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let monitor = Outbox::watch(&poller, monitor, Key::Monitor.number())?;
+        Ok(Self {
+            poller,
+            monitor,
+            config: Config::default(),
+            is_configured: false,
+            controls: Controls::default(),
+            workers: BTreeMap::new(),
+            sessions: HashMap::new(),
+            counts: Counts::default(),
+            passive: Passive::default(),
+            dials: Dials::default(),
+            held: VecDeque::new(),
+            next: SessionId::FIRST,
+            service: Service::Open,
+            resting: Vec::new(),
+            rested: None,
+            title: None,
+            shown: None,
+            has_noted_port: false,
+            scratch: wharf_ipc::link::scratch(),
+        })
+    }
+
+    /// Runs until the monitor is gone; an error says that going on is impossible or unsafe.
+    fn serve(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            self.poller.wait(&mut ready, self.patience())?;
+            ready.sort_unstable_by_key(|event: &Ready| event.key);
+            for event in &ready {
+                if self.handle(*event)? == Step::Leave {
+                    return Ok(());
+                }
+            }
+            self.keep_time(Instant::now());
+            self.tell_drained()?;
+            self.show_title();
+        }
+    }
+
+    fn handle(&mut self, event: Ready) -> io::Result<Step> {
+        match Key::from_number(event.key) {
+            Some(Key::Monitor) => return self.hear_monitor(event),
+            Some(Key::Worker(worker)) => self.hear_worker(worker, event),
+            Some(Key::Control(number)) => self.accept_clients(number),
+            Some(Key::Passive(number)) => self.accept_data(number),
+            Some(Key::Dial(session)) => self.finish_dial(session),
+            None => {}
+        }
+        Ok(Step::Stay)
+    }
+
+    fn hear_monitor(&mut self, event: Ready) -> io::Result<Step> {
+        if event.writable {
+            self.monitor.flush(&self.poller)?;
+        }
+        if !event.readable {
+            return Ok(Step::Stay);
+        }
+        for _ in 0..TURN {
+            let received = self.monitor.receive(&mut self.scratch);
+            match received {
+                Ok(Some(received)) => self.obey(received)?,
+                Ok(None) => break,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Step::Leave),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Step::Stay)
+    }
+
+    fn obey(&mut self, mut received: Received<ToListener>) -> io::Result<()> {
+        match received.message {
+            ToListener::Configure { ref text } => {
+                let answer = match self.configure(text) {
+                    Ok(addresses) => FromListener::Listening(addresses),
+                    Err(text) => FromListener::CannotListen { text },
+                };
+                let is_first = !self.is_configured && matches!(answer, FromListener::Listening(_));
+                if is_first {
+                    self.is_configured = true;
+                    // Answered afterwards: whoever hears that we listen may rely on the walls.
+                    self.confine()?;
+                }
+                self.report(answer)
+            }
+            ToListener::Worker { worker } => {
+                let channel = received.descriptor().ok_or_else(|| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the monitor sent a worker without its channel",
+                    )
+                })?;
+                self.welcome_worker(worker, Link::from(channel));
+                Ok(())
+            }
+            ToListener::WorkerGone { worker } => {
+                self.lose_worker(worker);
+                Ok(())
+            }
+            ToListener::Drain => {
+                self.controls.close_all(&self.poller);
+                self.held.drain(..).for_each(|arrival| self.counts.leave_if_welcome(&arrival));
+                if self.service == Service::Open {
+                    self.service = Service::Draining;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Listens by a configuration's text. The error is for the administrator, and nothing has changed then.
+    fn configure(&mut self, text: &[u8]) -> Result<Vec<SocketAddr>, String> {
+        let config = wharf_config::parse(text, None, &Config::default())
+            .map_err(|problems| problems.first().map_or_else(String::new, ToString::to_string))?
+            .config;
+        if self.service != Service::Open {
+            self.config = config;
+            return Ok(Vec::new());
+        }
+        // An interface's number cannot be looked up from an empty root: what has not changed is not asked again.
+        let addresses = if self.is_configured && config.listen == self.config.listen {
+            self.controls.addresses()
+        } else {
+            let addresses = config.listen_addresses().map_err(|bad| bad.to_string())?;
+            self.controls.listen_on(&self.poller, &places(&addresses))?
+        };
+        self.config = config;
+        let houses: Vec<House> = self.controls.bound().map(House::from).collect();
+        self.passive.tidy(&self.poller, &houses, &passive::Rules::of(&self.config));
+        Ok(addresses)
+    }
+
+    fn confine(&mut self) -> io::Result<()> {
+        // Only a process of our own has a title.
+        if self.title.is_some() { confine::finish(&self.config) } else { Ok(()) }
+    }
+
+    fn report(&mut self, message: FromListener) -> io::Result<()> {
+        self.monitor.send(&self.poller, message, Vec::new())
+    }
+
+    /// How long nothing has to be done by itself.
+    fn patience(&self) -> Option<Duration> {
+        let next =
+            [self.passive.deadline(), self.dials.deadline(), self.rested].into_iter().flatten().min()?;
+        // A millisecond more, so that the time is over when we wake.
+        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+    }
+
+    fn keep_time(&mut self, now: Instant) {
+        self.passive.expire(&self.poller, now, &passive::Rules::of(&self.config));
+        self.expire_dials(now);
+        if self.rested.is_some_and(|until| until <= now) {
+            self.rested = None;
+            for key in std::mem::take(&mut self.resting) {
+                self.watch_again(key);
+            }
+        }
+    }
+
+    /// Leaves a socket alone for a moment, because there is no descriptor for its next connection.
+    ///
+    /// The poller would report it again at once, and we would do nothing else.
+    fn rest(&mut self, key: Key, error: &io::Error) {
+        let Some(socket) = self.listening_socket(key) else { return };
+        let _ = self.poller.remove(socket);
+        if self.rested.is_none() {
+            say(&format!("cannot accept a connection: {error}; raise the limit of open files (LimitNOFILE)"));
+            self.rested = Some(Instant::now() + REST);
+        }
+        self.resting.push(key);
+    }
+
+    fn watch_again(&self, key: Key) {
+        if let Some(socket) = self.listening_socket(key) {
+            let _ = self.poller.add(socket, key.number(), Interest::Read);
+        }
+    }
+
+    fn listening_socket(&self, key: Key) -> Option<&OwnedFd> {
+        match key {
+            Key::Control(number) => self.controls.find(number).map(|control| &control.socket),
+            Key::Passive(number) => self.passive.socket(number),
+            _ => None,
+        }
+    }
+
+    fn tell_drained(&mut self) -> io::Result<()> {
+        if self.service == Service::Draining && self.sessions.is_empty() {
+            self.service = Service::Drained;
+            self.report(FromListener::Drained)?;
+        }
+        Ok(())
+    }
+
+    fn show_title(&mut self) {
+        let clients = self.counts.total();
+        let Some(title) = self.title.as_mut().filter(|_| self.shown != Some(clients)) else { return };
+        let plural = if clients == 1 { "" } else { "s" };
+        title.set(&format!("wharfd: listener, {clients} client{plural}"));
+        self.shown = Some(clients);
+    }
+}
+
+/// Whether the loop goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It does.
+    Stay,
+    /// The monitor is gone.
+    Leave,
+}

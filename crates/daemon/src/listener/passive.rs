@@ -1,0 +1,379 @@
+//! The passive ports, opened once and shared by many peers (RFC 959 §4.1.2 `PASV`, RFC 2428 `EPSV`).
+//!
+//! A *reservation* gives one session the next connection from its peer to one port. Two peers may hold the same
+//! port; the address a connection comes from tells whose it is. Connections without a reservation are closed by the
+//! caller and change nothing here. Ports are never chosen by the kernel: `bind` to port 0 becomes slow, and fails, when
+//! some ten thousand connections linger.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use wharf_config::Config;
+use wharf_ipc::SessionId;
+use wharf_os::epoll::{Interest, Poller};
+use wharf_os::socket::{self, Family};
+
+use super::control::Place;
+use super::key::Key;
+
+/// How many ports are opened before any is used again.
+///
+/// With a handful to choose from, somebody behind the same address as a client cannot tell where it will connect.
+const SPREAD: usize = 16;
+
+/// What the configuration says about passive ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) range: RangeInclusive<u16>,
+    /// How many unreserved sockets stay open.
+    pub(super) spare: usize,
+    /// How many ports in use by others are tried.
+    pub(super) tries: u32,
+}
+
+impl Rules {
+    pub(super) fn of(config: &Config) -> Self {
+        let low = config.data.pasv_min_port.max(1024);
+        let high = match config.data.pasv_max_port {
+            high if high < low => u16::MAX,
+            high => high,
+        };
+        Self {
+            range: low..=high,
+            spare: config.wharf.passive_sockets.try_into().unwrap_or(usize::MAX),
+            tries: config.data.bind_retries.max(1),
+        }
+    }
+}
+
+/// Who asks for a port.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) session: SessionId,
+    pub(super) peer: IpAddr,
+    /// Through which control socket it came.
+    pub(super) house: House,
+    /// Whether any address may connect; such a port is shared with nobody.
+    pub(super) anyone: bool,
+    /// When the reservation ends by itself.
+    pub(super) until: Option<Instant>,
+}
+
+/// The address passive sockets are bound to: that of the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct House {
+    address: IpAddr,
+    scope: u32,
+    is_dual: bool,
+}
+
+impl From<Place> for House {
+    fn from(place: Place) -> Self {
+        let scope = match place.address {
+            SocketAddr::V4(_) => 0,
+            SocketAddr::V6(v6) => v6.scope_id(),
+        };
+        Self { address: place.address.ip(), scope, is_dual: place.family == Family::Dual }
+    }
+}
+
+impl House {
+    fn at(self, port: u16) -> SocketAddr {
+        match self.address {
+            IpAddr::V4(v4) => SocketAddr::new(v4.into(), port),
+            IpAddr::V6(v6) => SocketAddrV6::new(v6, port, 0, self.scope).into(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Port {
+    house: House,
+    port: u16,
+    socket: OwnedFd,
+    reservations: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reservation {
+    number: u32,
+    /// `None` when anyone may connect.
+    peer: Option<IpAddr>,
+    until: Option<Instant>,
+}
+
+/// All passive sockets and who waits at them.
+#[derive(Debug, Default)]
+pub(super) struct Passive {
+    ports: HashMap<u32, Port>,
+    /// The numbers of `ports`, to choose from without walking a map.
+    order: Vec<u32>,
+    by_port: HashMap<(House, u16), u32>,
+    waiting: HashMap<(u32, Option<IpAddr>), SessionId>,
+    reservations: HashMap<SessionId, Reservation>,
+    deadlines: BTreeSet<(Instant, SessionId)>,
+    idle: usize,
+    last: u32,
+    /// Security: a keyed hash of a counter. Ports cannot be foretold, and choosing one costs no system call.
+    chance: RandomState,
+    draws: u64,
+}
+
+impl Passive {
+    /// Reserves a port in place of an earlier one; `None` when there is none.
+    pub(super) fn reserve(&mut self, poller: &Poller, wish: Wish, rules: &Rules) -> Option<u16> {
+        self.release(poller, wish.session, rules);
+        let enough = self.order.len() >= SPREAD.min(rules.spare);
+        let number = match enough.then(|| self.choose(&wish, rules)).flatten() {
+            Some(number) => number,
+            // A range that is used up still has ports for other peers.
+            None => self.open(poller, wish.house, rules).or_else(|| self.choose(&wish, rules))?,
+        };
+        let port = self.ports.get_mut(&number)?;
+        if port.reservations == 0 {
+            self.idle = self.idle.saturating_sub(1);
+        }
+        port.reservations += 1;
+        let peer = (!wish.anyone).then_some(wish.peer);
+        self.waiting.insert((number, peer), wish.session);
+        self.reservations.insert(wish.session, Reservation { number, peer, until: wish.until });
+        self.deadlines.extend(wish.until.map(|until| (until, wish.session)));
+        Some(port.port)
+    }
+
+    /// Ends a session's reservation, if it has one.
+    pub(super) fn release(&mut self, poller: &Poller, session: SessionId, rules: &Rules) {
+        let Some(reservation) = self.reservations.remove(&session) else { return };
+        self.waiting.remove(&(reservation.number, reservation.peer));
+        if let Some(until) = reservation.until {
+            self.deadlines.remove(&(until, session));
+        }
+        let Some(port) = self.ports.get_mut(&reservation.number) else { return };
+        port.reservations = port.reservations.saturating_sub(1);
+        if port.reservations > 0 {
+            return;
+        }
+        self.idle += 1;
+        let is_wanted = rules.range.contains(&port.port) && self.idle <= rules.spare;
+        if !is_wanted {
+            self.close(poller, reservation.number);
+        }
+    }
+
+    /// Tells whose connection this is, and ends that reservation.
+    pub(super) fn claim(
+        &mut self,
+        poller: &Poller,
+        number: u32,
+        peer: IpAddr,
+        rules: &Rules,
+    ) -> Option<SessionId> {
+        let whose = |peer| self.waiting.get(&(number, peer)).copied();
+        let session = whose(Some(peer)).or_else(|| whose(None))?;
+        self.release(poller, session, rules);
+        Some(session)
+    }
+
+    /// Ends the reservations whose time is over.
+    pub(super) fn expire(&mut self, poller: &Poller, now: Instant, rules: &Rules) {
+        while let Some((until, session)) = self.deadlines.first().copied().filter(|(until, _)| *until <= now)
+        {
+            self.deadlines.remove(&(until, session));
+            self.release(poller, session, rules);
+        }
+    }
+
+    /// Closes unreserved ports that a new configuration does not want.
+    pub(super) fn tidy(&mut self, poller: &Poller, houses: &[House], rules: &Rules) {
+        let is_unwanted = |port: &Port| {
+            port.reservations == 0 && !(rules.range.contains(&port.port) && houses.contains(&port.house))
+        };
+        let numbers: Vec<u32> =
+            self.ports.iter().filter(|(_, port)| is_unwanted(port)).map(|(number, _)| *number).collect();
+        numbers.into_iter().for_each(|number| self.close(poller, number));
+    }
+
+    /// Tells when [`Self::expire`] has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(until, _)| *until)
+    }
+
+    /// Finds an open socket.
+    pub(super) fn socket(&self, number: u32) -> Option<&OwnedFd> {
+        self.ports.get(&number).map(|port| &port.socket)
+    }
+
+    /// Finds an open port that this peer can have, beginning anywhere.
+    fn choose(&mut self, wish: &Wish, rules: &Rules) -> Option<u32> {
+        let start = self.draw(self.order.len())?;
+        let (before, after) = self.order.split_at_checked(start)?;
+        let is_free = |number: &&u32| {
+            self.ports.get(number).is_some_and(|port| {
+                let can_share = !wish.anyone
+                    && !self.waiting.contains_key(&(**number, None))
+                    && !self.waiting.contains_key(&(**number, Some(wish.peer)));
+                port.house == wish.house
+                    && rules.range.contains(&port.port)
+                    && (port.reservations == 0 || can_share)
+            })
+        };
+        after.iter().chain(before).find(is_free).copied()
+    }
+
+    /// Opens another port of the range, beginning anywhere.
+    fn open(&mut self, poller: &Poller, house: House, rules: &Rules) -> Option<u32> {
+        let (low, high) = (*rules.range.start(), *rules.range.end());
+        let start = low.checked_add(u16::try_from(self.draw(rules.range.len())?).ok()?)?;
+        let mut tries = rules.tries;
+        for port in (start..=high).chain(low..start) {
+            if self.by_port.contains_key(&(house, port)) {
+                continue;
+            }
+            match self.open_port(poller, house, port) {
+                Ok(number) => return Some(number),
+                Err(ErrorKind::AddrInUse | ErrorKind::PermissionDenied) if tries > 1 => tries -= 1,
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn open_port(&mut self, poller: &Poller, house: House, port: u16) -> Result<u32, ErrorKind> {
+        let family = if house.is_dual { Family::Dual } else { Family::Only };
+        let socket = socket::listening(house.at(port), family).map_err(|error| error.kind())?;
+        // Data connections inherit these, which saves several calls for each transfer.
+        socket::control_options(&socket).map_err(|error| error.kind())?;
+        socket::ask_for_throughput(&socket);
+        self.last = self.last.wrapping_add(1);
+        let number = self.last;
+        poller.add(&socket, Key::Passive(number).number(), Interest::Read).map_err(|error| error.kind())?;
+        self.ports.insert(number, Port { house, port, socket, reservations: 0 });
+        self.order.push(number);
+        self.by_port.insert((house, port), number);
+        self.idle += 1;
+        Ok(number)
+    }
+
+    /// Closes an unreserved port.
+    fn close(&mut self, poller: &Poller, number: u32) {
+        let Some(port) = self.ports.remove(&number) else { return };
+        let _ = poller.remove(&port.socket);
+        self.by_port.remove(&(port.house, port.port));
+        self.order.retain(|other| *other != number);
+        self.idle = self.idle.saturating_sub(1);
+    }
+
+    /// Draws a number below `count`; `None` when there is none.
+    fn draw(&mut self, count: usize) -> Option<usize> {
+        self.draws = self.draws.wrapping_add(1);
+        let drawn = usize::try_from(self.chance.hash_one(self.draws) >> 32).unwrap_or(0);
+        drawn.checked_rem(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn house() -> House {
+        House { address: IpAddr::from([127, 0, 0, 1]), scope: 0, is_dual: false }
+    }
+
+    fn wish(session: u64, peer: u8) -> Wish {
+        let peer = IpAddr::from([127, 0, 0, peer]);
+        Wish { session: SessionId(session), peer, house: house(), anyone: false, until: None }
+    }
+
+    /// A range of `length` ports nobody uses at the moment.
+    fn rules(length: u16) -> Rules {
+        let free = (20_000..30_000_u16)
+            .step_by(16)
+            .map(|low| low + (std::process::id() % 499) as u16 * 16 % 8_000)
+            .find(|low| {
+                (*low..*low + length).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
+            })
+            .unwrap();
+        Rules { range: free..=free + length - 1, spare: 64, tries: 9 }
+    }
+
+    #[test]
+    fn the_range_is_read_as_vsftpd_reads_it() {
+        let range = |text: &str| {
+            Rules::of(&wharf_config::parse(text.as_bytes(), None, &Config::default()).unwrap().config).range
+        };
+        assert_eq!(range(""), 5001..=65535);
+        assert_eq!(range("pasv_min_port=80\npasv_max_port=2000"), 1024..=2000);
+        assert_eq!(range("pasv_min_port=3000\npasv_max_port=2000"), 3000..=65535);
+    }
+
+    #[test]
+    fn one_port_serves_two_peers_and_a_third_session_of_one_of_them_gets_none() {
+        let poller = Poller::new().unwrap();
+        let (mut passive, rules) = (Passive::default(), rules(1));
+        let port = Some(*rules.range.start());
+        assert_eq!(passive.reserve(&poller, wish(1, 2), &rules), port);
+        assert_eq!(passive.reserve(&poller, wish(2, 3), &rules), port);
+        assert_eq!(passive.reserve(&poller, wish(3, 2), &rules), None);
+        let number = passive.order[0];
+        let peer = |last| IpAddr::from([127, 0, 0, last]);
+        assert_eq!(passive.claim(&poller, number, peer(9), &rules), None);
+        assert_eq!(passive.claim(&poller, number, peer(3), &rules), Some(SessionId(2)));
+        assert_eq!(passive.claim(&poller, number, peer(3), &rules), None, "a reservation serves once");
+        assert_eq!(passive.claim(&poller, number, peer(2), &rules), Some(SessionId(1)));
+        assert_eq!(passive.reserve(&poller, wish(3, 2), &rules), port);
+    }
+
+    #[test]
+    fn a_port_for_anyone_is_shared_with_nobody() {
+        let poller = Poller::new().unwrap();
+        let (mut passive, rules) = (Passive::default(), rules(1));
+        let anyone = Wish { anyone: true, ..wish(1, 2) };
+        assert!(passive.reserve(&poller, anyone, &rules).is_some());
+        assert_eq!(passive.reserve(&poller, wish(2, 3), &rules), None);
+        assert_eq!(
+            passive.claim(&poller, passive.order[0], IpAddr::from([9; 4]), &rules),
+            Some(SessionId(1))
+        );
+        assert!(passive.reserve(&poller, wish(2, 3), &rules).is_some());
+        assert_eq!(passive.reserve(&poller, anyone, &rules), None);
+    }
+
+    #[test]
+    fn a_new_reservation_replaces_the_old_and_time_ends_it() {
+        let poller = Poller::new().unwrap();
+        let (mut passive, rules) = (Passive::default(), rules(1));
+        let now = Instant::now();
+        let timed = Wish { until: Some(now), ..wish(1, 2) };
+        assert!(passive.reserve(&poller, timed, &rules).is_some());
+        let later = Wish { until: Some(now + Duration::from_secs(9)), ..timed };
+        assert!(passive.reserve(&poller, later, &rules).is_some());
+        passive.expire(&poller, now + Duration::from_secs(1), &rules);
+        assert_eq!(passive.reservations.len(), 1, "the first one's time no longer counts");
+        passive.expire(&poller, now + Duration::from_secs(9), &rules);
+        assert!(passive.reservations.is_empty() && passive.waiting.is_empty());
+        assert_eq!(passive.deadline(), None);
+    }
+
+    #[test]
+    fn ports_beyond_the_spare_ones_close_when_they_are_free() {
+        let poller = Poller::new().unwrap();
+        let mut passive = Passive::default();
+        let rules = Rules { spare: 2, ..rules(8) };
+        for session in 0..6 {
+            assert!(passive.reserve(&poller, wish(session, 2), &rules).is_some());
+        }
+        assert_eq!((passive.ports.len(), passive.idle), (6, 0));
+        for session in 0..6 {
+            passive.release(&poller, SessionId(session), &rules);
+        }
+        assert_eq!((passive.ports.len(), passive.order.len(), passive.idle), (2, 2, 2));
+        passive.tidy(&poller, &[], &rules);
+        assert_eq!((passive.ports.len(), passive.by_port.len(), passive.idle), (0, 0, 0));
+    }
+}

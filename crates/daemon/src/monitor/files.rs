@@ -1,0 +1,94 @@
+//! Files that a session's policy is made of and only the monitor can open; changes act without a signal.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use wharf_config::Config;
+
+/// How much of a list is read; vsftpd's number.
+const LIMIT: u64 = 100_000;
+
+/// The open files.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// `banner_file`.
+    pub(super) banner: Option<Watched>,
+    /// `userlist_file` with `userlist_enable`.
+    pub(super) user_list: Option<Watched>,
+}
+
+/// An open file, and what it looked like when it was opened.
+#[derive(Debug)]
+pub(super) struct Watched {
+    file: File,
+    version: Version,
+}
+
+/// Device, inode, size, and time of the last change.
+type Version = (u64, u64, u64, i64, i64);
+
+impl Files {
+    /// Opens what the configuration names.
+    ///
+    /// # Errors
+    /// vsftpd's words for the file that cannot be opened.
+    pub(super) fn open(config: &Config) -> Result<Self, String> {
+        let banner = config.messages.banner_file.as_ref().map(|path| open(path, "banner")).transpose()?;
+        let wants_list = config.access.userlist_enable && config.access.local_enable;
+        let user_list =
+            config.access.userlist_file.as_ref().filter(|_| wants_list).map(|path| open(path, "user list")).transpose()?;
+        Ok(Self { banner, user_list })
+    }
+
+    /// The descriptors for a worker, in the order of the message.
+    pub(super) fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
+        [&self.banner, &self.user_list].into_iter().flatten().map(|watched| watched.file.as_fd().try_clone_to_owned()).collect()
+    }
+
+    /// Opens a file again that was replaced or changed; true when there was one.
+    pub(super) fn follow_changes(&mut self, config: &Config) -> bool {
+        let names = [config.messages.banner_file.as_ref(), config.access.userlist_file.as_ref()];
+        let mut changed = false;
+        for (file, name) in [&mut self.banner, &mut self.user_list].into_iter().zip(names) {
+            if let (Some(open), Some(name)) = (file.as_ref(), name) {
+                if let Some(newer) = newer(open, name) {
+                    *file = Some(newer);
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+}
+
+fn newer(open: &Watched, name: &[u8]) -> Option<Watched> {
+    let there = watch(File::open(path(name)).ok()?).ok()?;
+    (there.version != open.version).then_some(there)
+}
+
+fn watch(file: File) -> std::io::Result<Watched> {
+    let it = file.metadata()?;
+    Ok(Watched { version: (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec()), file })
+}
+
+/// Reads a list of whole lines for a decision of our own (e-mail lists, `chroot_list_file`).
+///
+/// # Errors
+/// As the system says.
+pub(super) fn lines(name: &[u8]) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut content = Vec::new();
+    File::open(path(name))?.take(LIMIT).read_to_end(&mut content)?;
+    Ok(content.split(|&octet| octet == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+fn open(name: &[u8], what: &str) -> Result<Watched, String> {
+    File::open(path(name)).and_then(watch).map_err(|error| format!("cannot read {what} file:{} ({error})", path(name).display()))
+}
+
+fn path(name: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(name))
+}

@@ -1,0 +1,310 @@
+//! The monitor: starts every other process, watches them, decides who comes in, and ends them.
+//!
+//! It reads no byte of the network, only typed messages. It is a plain loop over channels, signals and a few
+//! times; nothing in it waits for anybody.
+//!
+//! | | |
+//! |---|---|
+//! | what is served | `site.rs`, `files.rs`, `logs.rs` |
+//! | who comes in | `login.rs` |
+//! | identities and their brokers | `brokers.rs`, `rules.rs` |
+//! | workers and listener | `workers.rs` |
+
+mod brokers;
+mod files;
+mod login;
+mod logs;
+pub mod resolver;
+mod rules;
+mod site;
+mod workers;
+
+use std::collections::BinaryHeap;
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use wharf_os::epoll::{Interest, Poller, Ready};
+use wharf_os::process::Background;
+use wharf_os::signals::{Signal, Signals};
+use wharf_os::title::Title;
+
+pub use site::{Share, Site};
+
+use brokers::Brokers;
+use login::Attempts;
+use site::{Settings, report};
+use workers::{Listener, Workers};
+
+/// How often rotated logs and changed lists are looked for while somebody is connected.
+const LOOK_AROUND: Duration = Duration::from_secs(2);
+
+/// How much longer than its drain the server waits before it ends what is left.
+const LAST_MOMENTS: Duration = Duration::from_secs(3);
+
+/// vsftpd's exit status for every fatal error.
+const OOPS: u8 = 2;
+
+/// Serves a site until a signal ends it.
+#[must_use]
+pub fn run(site: Site) -> ExitCode {
+    let settings = match site.settings() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            report(&problems);
+            eprintln!("wharfd: does not start: the configuration has errors (try `wharfd check FILE`)");
+            return ExitCode::from(OOPS);
+        }
+    };
+    if !site.is_share() && !wharf_os::identity::is_root() && !settings.config.process.run_as_launching_user {
+        oops("vsftpd: must be started as root (see run_as_launching_user option)");
+        eprintln!("  = help: to share a folder without root, try `wharfd share DIR`");
+        return ExitCode::from(OOPS);
+    }
+    let background = match settings.config.process_background() {
+        true => match Background::start() {
+            Ok(background) => Some(background),
+            Err(error) => {
+                oops(&format!("cannot go to the background: {error}"));
+                return ExitCode::from(OOPS);
+            }
+        },
+        false => None,
+    };
+    match Monitor::start(site, settings).and_then(|mut monitor| {
+        monitor.announce();
+        if let Some(background) = background {
+            wharf_os::process::detach_streams()?;
+            background.ready()?;
+        }
+        monitor.serve()
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            oops(&error.to_string());
+            ExitCode::from(OOPS)
+        }
+    }
+}
+
+/// A fatal error in vsftpd's form, where people and systemd see it.
+fn oops(text: &str) {
+    eprintln!("500 OOPS: {text}");
+}
+
+/// `background` stands with the sockets in the table.
+trait Standalone {
+    fn process_background(&self) -> bool;
+}
+
+impl Standalone for wharf_config::Config {
+    fn process_background(&self) -> bool {
+        self.listen.background
+    }
+}
+
+/// What a key of the poller stands for: the kind in the top octet, a number below.
+mod key {
+    pub(super) const SIGNALS: u64 = 0;
+    pub(super) const LISTENER: u64 = 1 << 56;
+    pub(super) const WORKER: u64 = 2 << 56;
+    pub(super) const BROKER: u64 = 3 << 56;
+    pub(super) const ATTEMPT: u64 = 4 << 56;
+    pub(super) const NUMBER: u64 = (1 << 56) - 1;
+}
+
+struct Monitor {
+    site: Site,
+    settings: Settings,
+    files: files::Files,
+    logs: logs::Logs,
+    poller: Poller,
+    signals: Signals,
+    listener: Listener,
+    workers: Workers,
+    brokers: Brokers,
+    attempts: Attempts,
+    later: BinaryHeap<Later>,
+    looked_around: Instant,
+    /// When everything ends, once a signal has said so.
+    end: Option<Instant>,
+    scratch: Vec<u8>,
+    title: Title,
+}
+
+/// Something that is due at a time; the earliest comes first.
+#[derive(Debug, PartialEq, Eq)]
+struct Later {
+    at: Instant,
+    number: u64,
+    due: Due,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// Tell a worker the verdict on the attempt with this number.
+    Verdict,
+    /// The auth process with this number has had its time.
+    AttemptOver,
+    /// The broker with this number may be idle.
+    BrokerIdle,
+}
+
+impl Ord for Later {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.at.cmp(&self.at).then(other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Later {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Monitor {
+    fn start(site: Site, settings: Settings) -> io::Result<Self> {
+        let signals = Signals::new()?;
+        wharf_os::spawn::remember_self()?;
+        wharf_os::process::raise_descriptor_limit()?;
+        wharf_os::process::not_dumpable()?;
+        wharf_os::process::no_core()?;
+        let mut title = Title::prepare();
+        title.set("wharfd: monitor");
+        let logs = logs::Logs::open(&settings.config, site.is_share()).map_err(io::Error::other)?;
+        let files = files::Files::open(&settings.config).map_err(io::Error::other)?;
+        let poller = Poller::new()?;
+        poller.add(&signals, key::SIGNALS, Interest::Read)?;
+        let mut monitor = Self {
+            listener: Listener::start(&poller, &settings.text)?,
+            site,
+            settings,
+            files,
+            logs,
+            poller,
+            signals,
+            workers: Workers::default(),
+            brokers: Brokers::default(),
+            attempts: Attempts::default(),
+            later: BinaryHeap::new(),
+            looked_around: Instant::now(),
+            end: None,
+            scratch: wharf_ipc::link::scratch(),
+            title,
+        };
+        monitor.await_listening()?;
+        monitor.start_workers()?;
+        Ok(monitor)
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            let timeout = self.next_time();
+            self.poller.wait(&mut ready, timeout)?;
+            for event in std::mem::take(&mut ready) {
+                self.dispatch(event);
+            }
+            self.what_is_due();
+            self.look_around();
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn dispatch(&mut self, event: Ready) {
+        let number = event.key & key::NUMBER;
+        match event.key & !key::NUMBER {
+            key::SIGNALS => self.read_signals(),
+            key::LISTENER => self.hear_listener(event),
+            key::WORKER => self.hear_worker(number, event),
+            key::BROKER => self.hear_broker(number, event),
+            key::ATTEMPT => self.hear_attempt(number),
+            _ => {}
+        }
+    }
+
+    fn read_signals(&mut self) {
+        while let Ok(Some(signal)) = self.signals.next() {
+            match signal {
+                Signal::Terminate | Signal::Interrupt if self.end.is_some() => self.end = Some(Instant::now()),
+                Signal::Terminate | Signal::Interrupt => self.drain(),
+                Signal::HangUp => self.reload(),
+                // Children are noticed by their channels, which close with them.
+                Signal::Child | Signal::User1 => {}
+            }
+        }
+    }
+
+    /// Reads the configuration again; a bad one changes nothing.
+    fn reload(&mut self) {
+        let reread = self.site.settings().map_err(|problems| report(&problems)).and_then(|settings| {
+            let logs = logs::Logs::open(&settings.config, self.site.is_share());
+            let files = files::Files::open(&settings.config);
+            match (logs, files) {
+                (Ok(logs), Ok(files)) => Ok((settings, logs, files)),
+                (Err(text), _) | (_, Err(text)) => Err(oops(&text)),
+            }
+        });
+        let Ok((settings, logs, files)) = reread else {
+            eprintln!("wharfd: reload: the new configuration has errors; the old one stays in force");
+            return;
+        };
+        (self.settings, self.logs, self.files) = (settings, logs, files);
+        self.listener.configure(&self.poller, &self.settings.text);
+        self.configure_workers();
+        self.hand_out_logs();
+        eprintln!("wharfd: reload: the new configuration is in force for new sessions");
+    }
+
+    /// Stops accepting, lets transfers finish within `drain_timeout`.
+    fn drain(&mut self) {
+        let seconds = self.settings.config.wharf.drain_timeout;
+        self.end = Some(Instant::now() + Duration::from_secs(u64::from(seconds)) + LAST_MOMENTS);
+        self.title.set("wharfd: monitor, draining");
+        self.listener.drain(&self.poller);
+        self.drain_workers(seconds);
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.workers.is_empty() || Instant::now() >= end)
+    }
+
+    fn next_time(&self) -> Option<Duration> {
+        let due = self.later.peek().map(|later| later.at);
+        let look = self.workers.anybody_here().then(|| self.looked_around + LOOK_AROUND);
+        let next = [due, look, self.end].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn what_is_due(&mut self) {
+        let now = Instant::now();
+        while self.later.peek().is_some_and(|later| later.at <= now) {
+            let Some(later) = self.later.pop() else { return };
+            match later.due {
+                Due::Verdict => self.tell_verdict(later.number),
+                Due::AttemptOver => self.attempt_over(later.number),
+                Due::BrokerIdle => self.broker_idle(later.number),
+            }
+        }
+    }
+
+    fn in_time(&mut self, wait: Duration, number: u64, due: Due) {
+        self.later.push(Later { at: Instant::now() + wait, number, due });
+    }
+
+    /// Notices rotated logs and changed lists.
+    fn look_around(&mut self) {
+        if self.looked_around.elapsed() < LOOK_AROUND {
+            return;
+        }
+        self.looked_around = Instant::now();
+        if self.logs.follow_rotation() {
+            self.hand_out_logs();
+        }
+        if self.files.follow_changes(&self.settings.config) {
+            self.configure_workers();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Looks one host name up in a process of its own, without privilege: what a name server says is network input.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use wharf_ipc::link::Link;
+use wharf_os::spawn::{Inherited, Launch};
+use wharf_os::{identity, process};
+
+/// How long a name server may take at start and at reload.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks for a name's IPv4 address.
+///
+/// # Errors
+/// When there is none, or no answer in time.
+pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
+    if let Ok(address) = host.trim().parse() {
+        return Ok(address);
+    }
+    let (ours, theirs) = Link::<(), Option<Ipv4Addr>>::pair()?;
+    let mut child = Launch::new("resolver").descriptor("monitor", std::os::fd::AsFd::as_fd(&theirs)).argument(host).start()?;
+    drop(theirs);
+    let poller = wharf_os::epoll::Poller::new()?;
+    poller.add(&ours, 0, wharf_os::epoll::Interest::Read)?;
+    let mut ready = Vec::new();
+    poller.wait(&mut ready, Some(PATIENCE))?;
+    let found = if ready.is_empty() {
+        Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from the name server"))
+    } else {
+        let answer = ours.receive(&mut wharf_ipc::link::scratch())?;
+        answer.and_then(|received| received.message).ok_or_else(|| io::Error::other("there is no such IPv4 host"))
+    };
+    child.kill(rustix::process::Signal::KILL)?;
+    child.wait()?;
+    found
+}
+
+/// The resolver role.
+pub fn run(inherited: &mut Inherited) -> ExitCode {
+    match answer(inherited) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn answer(inherited: &mut Inherited) -> io::Result<()> {
+    process::die_with_parent()?;
+    process::no_core()?;
+    let monitor: Link<Option<Ipv4Addr>, ()> = Link::from(inherited.require("monitor")?);
+    if let (true, Some(nobody)) = (identity::is_root(), identity::lookup(b"nobody")?) {
+        identity::become_user(nobody.uid, nobody.gid, &[])?;
+    }
+    process::no_new_privileges()?;
+    let host = inherited.arguments().first().and_then(|host| host.to_str()).unwrap_or_default();
+    let found = (host, 0).to_socket_addrs().ok().and_then(|mut found| {
+        found.find_map(|address| match address.ip() {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+    });
+    monitor.send(&found)
+}

@@ -1,0 +1,343 @@
+//! The listener and the session workers: started, fed, replaced when they die.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use wharf_ipc::link::Link;
+use wharf_ipc::monitor::{FromListener, FromWorker, ToListener, ToWorker};
+use wharf_ipc::{SessionId, listener};
+use wharf_os::epoll::{Poller, Ready};
+use wharf_os::spawn::{Child, Launch};
+
+use super::{Monitor, key};
+use crate::outbox::Outbox;
+
+/// A role that dies sooner than this after its start is not started again at once: something is wrong with it.
+const TOO_SOON: Duration = Duration::from_secs(1);
+
+/// The listener process.
+pub(super) struct Listener {
+    child: Child,
+    link: Outbox<ToListener, FromListener>,
+    began: Instant,
+    addresses: Vec<std::net::SocketAddr>,
+    accepts: bool,
+}
+
+impl Listener {
+    pub(super) fn start(poller: &Poller, text: &[u8]) -> io::Result<Self> {
+        let (ours, theirs) = Link::<ToListener, FromListener>::pair()?;
+        let child = Launch::new("listener").descriptor("monitor", theirs.as_fd()).start()?;
+        let link = Outbox::watch(poller, ours, key::LISTENER)?;
+        let mut listener =
+            Self { child, link, began: Instant::now(), addresses: Vec::new(), accepts: false };
+        listener.configure(poller, text);
+        Ok(listener)
+    }
+
+    pub(super) fn configure(&mut self, poller: &Poller, text: &[u8]) {
+        self.tell(poller, ToListener::Configure { text: text.to_vec() }, Vec::new());
+    }
+
+    pub(super) fn drain(&mut self, poller: &Poller) {
+        self.tell(poller, ToListener::Drain, Vec::new());
+    }
+
+    /// A listener that is gone is noticed by its channel; what it was to be told is told to the next one.
+    fn tell(&mut self, poller: &Poller, message: ToListener, descriptors: Vec<OwnedFd>) {
+        let _ = self.link.send(poller, message, descriptors);
+    }
+}
+
+/// The session workers, by number.
+#[derive(Default)]
+pub(super) struct Workers {
+    running: BTreeMap<u32, Worker>,
+    last_number: u32,
+}
+
+/// One session worker.
+pub(super) struct Worker {
+    child: Child,
+    link: Outbox<ToWorker, FromWorker>,
+    began: Instant,
+    /// The sessions that have said anything to us.
+    pub(super) sessions: HashMap<SessionId, Known>,
+}
+
+/// What the monitor knows of a session: what it may ask next follows from it.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Failed attempts.
+    pub(super) failures: u32,
+    /// An attempt is under way.
+    pub(super) asking: bool,
+    /// The broker it is logged in to, and the user number its uploads belong to.
+    pub(super) broker: Option<u64>,
+}
+
+impl Workers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub(super) fn anybody_here(&self) -> bool {
+        self.running.values().any(|worker| !worker.sessions.is_empty())
+    }
+
+    pub(super) fn known(&mut self, worker: u32, session: SessionId) -> Option<&mut Known> {
+        self.running.get_mut(&worker)?.sessions.get_mut(&session)
+    }
+}
+
+impl Monitor {
+    /// Waits for the listener's first word; without sockets there is nothing to serve.
+    pub(super) fn await_listening(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            match self.listener.link.receive(&mut self.scratch)? {
+                Some(received) => match received.message {
+                    FromListener::Listening(addresses) => {
+                        self.listener.addresses = addresses;
+                        self.listener.accepts = true;
+                        return Ok(());
+                    }
+                    FromListener::CannotListen { text } => return Err(io::Error::other(text)),
+                    FromListener::WantWorker | FromListener::Drained => {}
+                },
+                None => self.poller.wait(&mut ready, None)?,
+            }
+            if let Some(status) = self.listener.child.reap()? {
+                return Err(io::Error::other(format!("the listener ended at once ({status})")));
+            }
+        }
+    }
+
+    pub(super) fn start_workers(&mut self) -> io::Result<()> {
+        if self.settings.config.wharf.isolate_sessions {
+            return Ok(());
+        }
+        let wanted = match self.settings.config.wharf.session_workers {
+            0 => std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1)),
+            wanted => wanted.min(1024),
+        };
+        for _ in 0..wanted {
+            self.start_worker()?;
+        }
+        Ok(())
+    }
+
+    fn start_worker(&mut self) -> io::Result<()> {
+        self.workers.last_number += 1;
+        let number = self.workers.last_number;
+        let (ours, theirs) = Link::<ToWorker, FromWorker>::pair()?;
+        let (for_listener, for_worker) = Link::<listener::ToWorker, listener::FromWorker>::pair()?;
+        let child = Launch::new("session")
+            .descriptor("monitor", theirs.as_fd())
+            .descriptor("listener", for_worker.as_fd())
+            .start()?;
+        let mut link = Outbox::watch(&self.poller, ours, key::WORKER | u64::from(number))?;
+        let (configure, descriptors) = self.configuration()?;
+        link.send(&self.poller, configure, descriptors)?;
+        let (logs, descriptors) = self.logs.hand_over()?;
+        link.send(&self.poller, logs, descriptors)?;
+        self.workers.running.insert(number, Worker { child, link, began: Instant::now(), sessions: HashMap::new() });
+        self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
+        Ok(())
+    }
+
+    fn configuration(&self) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
+        let message = ToWorker::Configure {
+            text: self.settings.text.clone(),
+            banner: self.files.banner.is_some(),
+            user_list: self.files.user_list.is_some(),
+            passive_address: self.settings.passive_address,
+        };
+        Ok((message, self.files.descriptors()?))
+    }
+
+    pub(super) fn configure_workers(&mut self) {
+        self.tell_all(Self::configuration);
+    }
+
+    pub(super) fn hand_out_logs(&mut self) {
+        self.tell_all(|monitor| monitor.logs.hand_over());
+    }
+
+    pub(super) fn drain_workers(&mut self, seconds: u32) {
+        self.tell_all(|_| Ok((ToWorker::Drain { seconds }, Vec::new())));
+    }
+
+    fn tell_all(&mut self, words: impl Fn(&Self) -> io::Result<(ToWorker, Vec<OwnedFd>)>) {
+        for number in self.workers.running.keys().copied().collect::<Vec<_>>() {
+            match words(self) {
+                Ok((message, descriptors)) => self.tell_worker(number, message, descriptors),
+                Err(error) => eprintln!("wharfd: monitor: a worker could not be told: {error}"),
+            }
+        }
+    }
+
+    /// Tells a worker something. One that does not read any more is ended: others must not wait for it.
+    pub(super) fn tell_worker(&mut self, number: u32, message: ToWorker, descriptors: Vec<OwnedFd>) {
+        let Some(worker) = self.workers.running.get_mut(&number) else { return };
+        let sent = worker.link.send(&self.poller, message, descriptors);
+        if sent.is_err() || worker.link.is_stuck() {
+            self.worker_ended(number, "does not read what it is told");
+        }
+    }
+
+    pub(super) fn hear_worker(&mut self, number: u64, event: Ready) {
+        let Ok(number) = u32::try_from(number) else { return };
+        if event.writable {
+            let Some(worker) = self.workers.running.get_mut(&number) else { return };
+            if worker.link.flush(&self.poller).is_err() {
+                return self.worker_ended(number, "closed its channel");
+            }
+        }
+        // A turn: one worker's messages do not keep the others waiting.
+        for _ in 0..64 {
+            let Some(worker) = self.workers.running.get_mut(&number) else { return };
+            match worker.link.receive(&mut self.scratch) {
+                Ok(Some(received)) => {
+                    if let Err(why) = self.answer_worker(number, received) {
+                        return self.worker_ended(number, why);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return self.worker_ended(number, "ended");
+                }
+                Err(_) => return self.worker_ended(number, "said something that is no message"),
+            }
+        }
+    }
+
+    /// What a worker asks is checked against what the monitor knows of the session.
+    fn answer_worker(
+        &mut self,
+        number: u32,
+        mut received: wharf_ipc::link::Received<FromWorker>,
+    ) -> Result<(), &'static str> {
+        let Some(worker) = self.workers.running.get_mut(&number) else { return Ok(()) };
+        match received.message {
+            FromWorker::Login { session, peer, ref name, ref password } => {
+                let known = worker.sessions.entry(session).or_default();
+                if known.asking || known.broker.is_some() {
+                    return Err("asked for a login that is not its turn");
+                }
+                known.asking = true;
+                let (name, password) = (name.clone(), password.clone());
+                self.attempt(number, session, peer, name, password);
+            }
+            FromWorker::ChangeOwner { session } => {
+                let broker = worker.sessions.get(&session).and_then(|known| known.broker);
+                let Some(broker) = broker else { return Err("wanted an owner changed without a login") };
+                let file = received.descriptor().ok_or("wanted an owner changed of nothing")?;
+                let done = self.change_owner(broker, &file);
+                self.tell_worker(number, ToWorker::OwnerChanged { session, done }, Vec::new());
+            }
+            FromWorker::Gone { session } => {
+                let broker = worker.sessions.remove(&session).and_then(|known| known.broker);
+                if let Some(broker) = broker {
+                    self.left_broker(broker);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn worker_ended(&mut self, number: u32, why: &str) {
+        let Some(mut worker) = self.workers.running.remove(&number) else { return };
+        worker.link.unwatch(&self.poller);
+        let status = end(&mut worker.child);
+        for known in worker.sessions.values() {
+            if let Some(broker) = known.broker {
+                self.left_broker(broker);
+            }
+        }
+        self.listener.tell(&self.poller, ToListener::WorkerGone { worker: number }, Vec::new());
+        if self.end.is_some() || self.settings.config.wharf.isolate_sessions {
+            return;
+        }
+        eprintln!("wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on");
+        if worker.began.elapsed() < TOO_SOON {
+            eprintln!("wharfd: monitor: it ended at once after its start; it is not replaced until the next reload");
+            return;
+        }
+        if let Err(error) = self.start_worker() {
+            eprintln!("wharfd: monitor: cannot replace it: {error}");
+        }
+    }
+
+    pub(super) fn hear_listener(&mut self, event: Ready) {
+        if event.writable {
+            let _ = self.listener.link.flush(&self.poller);
+        }
+        loop {
+            match self.listener.link.receive(&mut self.scratch) {
+                Ok(Some(received)) => match received.message {
+                    FromListener::Listening(addresses) => self.listener.addresses = addresses,
+                    FromListener::CannotListen { text } => {
+                        eprintln!("wharfd: listener: {text}; it keeps the sockets it had");
+                    }
+                    FromListener::WantWorker => {
+                        if let Err(error) = self.start_worker() {
+                            eprintln!("wharfd: monitor: cannot start a worker for a connection: {error}");
+                        }
+                    }
+                    FromListener::Drained => {}
+                },
+                Ok(None) => return,
+                Err(_) => return self.listener_ended(),
+            }
+        }
+    }
+
+    /// A new listener opens the same sockets; running sessions end their transfers with the old workers.
+    fn listener_ended(&mut self) {
+        self.listener.link.unwatch(&self.poller);
+        let status = end(&mut self.listener.child);
+        if self.end.is_some() {
+            return;
+        }
+        eprintln!("wharfd: monitor: the listener ended ({status}); starting a new one");
+        if self.listener.began.elapsed() < TOO_SOON {
+            eprintln!("500 OOPS: the listener ended at once after its start");
+            self.end = Some(Instant::now());
+            return;
+        }
+        let started = Listener::start(&self.poller, &self.settings.text).and_then(|listener| {
+            self.listener = listener;
+            self.start_workers()
+        });
+        if let Err(error) = started {
+            eprintln!("500 OOPS: cannot start a new listener: {error}");
+            self.end = Some(Instant::now());
+        }
+    }
+
+    /// Tells the person at the terminal, or the journal, what is served where.
+    pub(super) fn announce(&self) {
+        match &self.site {
+            super::Site::Share(share) => share.announce(&self.listener.addresses),
+            super::Site::Classic(_) => {
+                for address in &self.listener.addresses {
+                    eprintln!("wharfd: listening on {address}");
+                }
+            }
+        }
+    }
+}
+
+/// Ends a process that has closed its channel, and learns how it ended.
+pub(super) fn end(child: &mut Child) -> String {
+    // It may still be writing its last words; a process that closed its channel has nothing else to do.
+    let _ = child.kill(Signal::KILL);
+    match child.wait() {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,237 @@
+//! `wharfd share`: a folder shared from a terminal, seen by curl and by a hand-made client.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wharf_testkit::{Account, Dialogue, Outcome, Ports, Server, Signal, has, is_root, needs_root, run};
+
+struct Shared {
+    server: Server,
+    address: SocketAddr,
+    folder: PathBuf,
+    place: tempfile::TempDir,
+    _account: Option<Account>,
+}
+
+impl Shared {
+    /// Shares a folder as whoever runs the tests.
+    fn new(arguments: &[&str]) -> Self {
+        Self::start(arguments, false)
+    }
+
+    /// Shares a folder as an ordinary user; needs root.
+    fn as_user(arguments: &[&str]) -> Self {
+        Self::start(arguments, true)
+    }
+
+    fn start(arguments: &[&str], by_user: bool) -> Self {
+        let place = tempfile::Builder::new().prefix("wharf-").tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = place.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("hello.txt"), "hello\n").unwrap();
+        fs::write(place.path().join("password"), "open sesame\n").unwrap();
+        fs::set_permissions(place.path().join("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        let ports = Ports::claim();
+        let account = by_user.then(|| Account::make(place.path()));
+        // A copy, because the user may not be able to enter the directory the tests were built in.
+        let binary = place.path().join("wharfd");
+        fs::copy(env!("CARGO_BIN_EXE_wharfd"), &binary).unwrap();
+        let mut command = Command::new(&binary);
+        command.current_dir(place.path()).arg("share").arg(&folder);
+        command.arg("--port").arg(ports.control().to_string()).args(arguments);
+        if let Some(account) = &account {
+            for path in [&folder, &folder.join("hello.txt"), &place.path().join("password")] {
+                account.own(path);
+            }
+            command.uid(account.uid).gid(account.gid);
+        }
+        let mut server = Server::start(&mut command);
+        server.wait_for("ftp://");
+        let address = (Ipv4Addr::LOCALHOST, ports.control()).into();
+        Self { server, address, folder, place, _account: account }
+    }
+
+    fn curl(&self, arguments: &[&str], path: &str) -> Outcome {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
+        run(curl.arg(format!("ftp://{}/{path}", self.address)), "")
+    }
+
+    fn password_file(place: &Path) -> String {
+        place.join("password").display().to_string()
+    }
+}
+
+fn it_can_be_listed_and_read(shared: &Shared) {
+    if !has("curl") {
+        return;
+    }
+    let list = shared.curl(&[], "");
+    assert!(list.success, "{list:?}");
+    assert!(list.stdout.contains("hello.txt"), "{list:?}");
+    let got = shared.curl(&[], "hello.txt");
+    assert_eq!(got.stdout, "hello\n", "{got:?}");
+}
+
+#[test]
+fn a_share_can_be_listed_and_read() {
+    it_can_be_listed_and_read(&Shared::new(&[]));
+}
+
+#[test]
+fn an_ordinary_user_can_share() {
+    needs_root!();
+    it_can_be_listed_and_read(&Shared::as_user(&[]));
+}
+
+#[test]
+fn no_process_of_an_ordinary_users_share_is_root() {
+    needs_root!();
+    let shared = Shared::as_user(&[]);
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.ask("NOOP", 200);
+    let mut pids: Vec<u32> = shared.server.family().iter().map(|(pid, _)| *pid).collect();
+    pids.push(shared.server.pid());
+    assert!(pids.len() > 1, "a share is more than one process");
+    for pid in pids {
+        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
+        let uids = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
+        assert!(!uids.split_whitespace().skip(1).any(|uid| uid == "0"), "{pid}: {uids}");
+    }
+}
+
+#[test]
+fn a_share_is_read_only_unless_told_otherwise() {
+    let shared = Shared::new(&[]);
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.exact("MKD new", "550 Permission denied.");
+    dialogue.exact("DELE hello.txt", "550 Permission denied.");
+    dialogue.exact("STOR new.txt", "550 Permission denied.");
+    assert!(shared.folder.join("hello.txt").exists());
+}
+
+fn it_can_be_written(shared: &Shared) {
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.ask("TYPE I", 200);
+    dialogue.give("STOR up.bin", b"\x00\xff upload");
+    assert_eq!(fs::read(shared.folder.join("up.bin")).unwrap(), b"\x00\xff upload");
+    dialogue.ask("MKD dir", 257);
+    dialogue.ask("RNFR up.bin", 350);
+    dialogue.ask("RNTO dir/there.bin", 250);
+    dialogue.ask("DELE dir/there.bin", 250);
+    dialogue.ask("RMD dir", 250);
+    assert!(!shared.folder.join("dir").exists());
+}
+
+#[test]
+fn a_share_with_write_can_be_written() {
+    it_can_be_written(&Shared::new(&["--write"]));
+}
+
+#[test]
+fn an_ordinary_user_can_share_for_writing() {
+    needs_root!();
+    it_can_be_written(&Shared::as_user(&["--write"]));
+}
+
+#[test]
+fn curl_resumes_a_download_from_a_share() {
+    let shared = Shared::new(&[]);
+    if !has("curl") {
+        return;
+    }
+    let got = shared.curl(&["--continue-at", "2"], "hello.txt");
+    assert_eq!(got.stdout, "llo\n", "{got:?}");
+}
+
+#[test]
+fn curl_resumes_an_upload_to_a_share() {
+    let shared = Shared::new(&["--write"]);
+    if !has("curl") {
+        return;
+    }
+    fs::write(shared.folder.join("long.txt"), "0123").unwrap();
+    let whole = shared.place.path().join("long.txt");
+    fs::write(&whole, "0123456789").unwrap();
+    let put = shared.curl(&["--continue-at", "-", "--upload-file", whole.to_str().unwrap()], "long.txt");
+    assert!(put.success, "{put:?}");
+    assert_eq!(fs::read_to_string(shared.folder.join("long.txt")).unwrap(), "0123456789");
+}
+
+#[test]
+fn a_share_with_a_user_asks_for_the_password() {
+    let shared = Shared::new(&["--user", "guest", "--password-file", "password"]);
+    assert!(Path::new(&Shared::password_file(shared.place.path())).exists());
+    let mut stranger = Dialogue::connect(shared.address);
+    stranger.send("USER anonymous");
+    let reply = stranger.reply();
+    if reply.code == 331 {
+        stranger.ask("PASS x", 530);
+    } else {
+        assert_eq!(reply.code, 530, "{reply:?}");
+    }
+    let mut wrong = Dialogue::connect(shared.address);
+    wrong.ask("USER guest", 331);
+    wrong.ask("PASS open", 530);
+    let mut right = Dialogue::login(shared.address, "guest", "open sesame");
+    assert_eq!(right.fetch("RETR hello.txt"), b"hello\n");
+    assert!(!shared.server.output().contains("open sesame"), "the password is never shown");
+}
+
+#[test]
+fn nothing_outside_the_folder_can_be_reached() {
+    let shared = Shared::new(&[]);
+    std::os::unix::fs::symlink("../password", shared.folder.join("link")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", shared.folder.join("absolute")).unwrap();
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.exact("PWD", "257 \"/\" is the current directory");
+    for name in ["../password", "/../password", "link", "absolute", "/etc/passwd"] {
+        let data = dialogue.epsv();
+        dialogue.exact(&format!("RETR {name}"), "550 Failed to open file.");
+        drop(data);
+    }
+}
+
+#[test]
+fn each_transfer_is_told_on_the_terminal() {
+    let mut shared = Shared::new(&[]);
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.fetch("RETR hello.txt");
+    shared.server.wait_for("hello.txt");
+}
+
+#[test]
+fn an_interrupt_ends_a_share() {
+    let mut shared = Shared::new(&[]);
+    let family = shared.server.family();
+    assert!(!family.is_empty());
+    shared.server.signal(Signal::SIGINT);
+    assert!(shared.server.wait().success(), "{}", shared.server.output());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_and_the_exit_status_tells() {
+    let ports = Ports::claim();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    let outcome =
+        run(command.args(["share", "/nonexistent/folder", "--port", &ports.control().to_string()]), "");
+    assert!(!outcome.success);
+    assert!(outcome.stderr.contains("/nonexistent/folder"), "{outcome:?}");
+}
+
+#[test]
+fn a_port_below_1024_is_explained_to_an_ordinary_user() {
+    if is_root() {
+        eprintln!("skipped: root may open every port");
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    let outcome = run(command.args(["share", "/tmp", "--port", "21"]), "");
+    assert!(!outcome.success);
+    assert!(outcome.stderr.contains("21"), "{outcome:?}");
+}

@@ -1,0 +1,95 @@
+//! Listener ↔ session worker: control connections, and data connections of both modes.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::SessionId;
+
+/// Listener → session worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// A control connection; the socket comes along, non-blocking.
+    Accepted {
+        /// Its number.
+        session: SessionId,
+        /// Who connected.
+        peer: SocketAddr,
+        /// To which of our addresses.
+        local: SocketAddr,
+        /// Whether there is room.
+        admission: Admission,
+        /// How many clients there are, this one included.
+        clients: u32,
+    },
+    /// The answer to [`FromWorker::Expect`].
+    Expecting {
+        /// For which session.
+        session: SessionId,
+        /// The port; `None` when every port is taken.
+        port: Option<u16>,
+    },
+    /// The expected data connection; the socket comes along.
+    Arrived {
+        /// For which session.
+        session: SessionId,
+    },
+    /// The answer to [`FromWorker::Dial`]; on success the socket comes along.
+    Dialled {
+        /// For which session.
+        session: SessionId,
+        /// Why not.
+        outcome: DialOutcome,
+    },
+}
+
+/// How an active-mode connect ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialOutcome {
+    /// Connected.
+    Connected,
+    /// Refused, unreachable, or timed out.
+    Failed,
+    /// Rules forbid that address or port.
+    Forbidden,
+}
+
+/// Whether a control connection is welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Admission {
+    /// Yes.
+    Welcome,
+    /// `max_clients` is reached.
+    TooManyClients,
+    /// `max_per_ip` is reached.
+    TooManyFromAddress,
+}
+
+/// Session worker → listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// Reserve a passive port for the session's peer; replaces an earlier one.
+    Expect {
+        /// Which session.
+        session: SessionId,
+        /// Whether any address may connect (`pasv_promiscuous`).
+        anyone: bool,
+    },
+    /// Connect to this address from the session's local address; replaces an earlier reservation.
+    Dial {
+        /// Which session.
+        session: SessionId,
+        /// To where.
+        to: SocketAddr,
+    },
+    /// The reservation or dial is no longer wanted.
+    Forget {
+        /// Which session.
+        session: SessionId,
+    },
+    /// The control connection is closed.
+    Ended {
+        /// Which session.
+        session: SessionId,
+    },
+}

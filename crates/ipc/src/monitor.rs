@@ -1,0 +1,163 @@
+//! Monitor ↔ session worker, and monitor ↔ listener: configuration, logins, workers, the end.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use wharf_proto::ftp::server::policy::Class;
+use wharf_proto::path::VirtualPath;
+use wharf_proto::secret::Secret;
+
+use crate::SessionId;
+
+/// Monitor → session worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// The configuration for sessions that begin from now on, as `Config::to_text` wrote it. The files that a
+    /// session's policy is made of come along as descriptors, in this order.
+    Configure {
+        /// The text.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+        /// `banner_file` comes along.
+        banner: bool,
+        /// `userlist_file` comes along.
+        user_list: bool,
+        /// `pasv_address` as a number, when it was a host name.
+        passive_address: Option<std::net::Ipv4Addr>,
+    },
+    /// Where to write from now on; the descriptors come along in this order.
+    Logs(Logs),
+    /// The answer to [`FromWorker::Login`]. With [`Verdict::Granted`] the broker's channel comes along.
+    Verdict {
+        /// For which session.
+        session: SessionId,
+        /// Yes or no.
+        verdict: Verdict,
+    },
+    /// The answer to [`FromWorker::ChangeOwner`].
+    OwnerChanged {
+        /// For which session.
+        session: SessionId,
+        /// Whether it was done.
+        done: bool,
+    },
+    /// Take no more commands; running transfers have this long, then 421.
+    Drain {
+        /// Seconds.
+        seconds: u32,
+    },
+}
+
+/// Which logs come along with [`ToWorker::Logs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a descriptor that is there or not")]
+pub struct Logs {
+    /// `vsftpd_log_file`.
+    pub vsftpd: bool,
+    /// `xferlog_file`.
+    pub xferlog: bool,
+    /// A datagram socket to the system's log.
+    pub syslog: bool,
+    /// The terminal of `wharfd share`.
+    pub live: bool,
+}
+
+/// Session worker → monitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// Somebody says who they are. One attempt at a time per session.
+    Login {
+        /// Which session.
+        session: SessionId,
+        /// Where from.
+        peer: IpAddr,
+        /// The name as typed.
+        #[serde(with = "serde_bytes")]
+        name: Vec<u8>,
+        /// The password; the anonymous e-mail text.
+        password: Secret,
+    },
+    /// An anonymous upload's file comes along: give it its configured owner and mode.
+    ChangeOwner {
+        /// Which session.
+        session: SessionId,
+    },
+    /// The control connection is closed.
+    Gone {
+        /// Which session.
+        session: SessionId,
+    },
+}
+
+/// Whether somebody comes in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Yes; the channel to the broker comes along.
+    Granted(Granted),
+    /// No: 530.
+    Refused {
+        /// Why, for the log.
+        detail: String,
+    },
+    /// The site is broken for this user: `500 OOPS:` with this text, then the end.
+    Oops {
+        /// vsftpd's words.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+    },
+}
+
+/// What a login brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The name for logs and STAT: `ftp_username` for anonymous logins.
+    #[serde(with = "serde_bytes")]
+    pub user: Vec<u8>,
+    /// Which rules hold.
+    pub class: Class,
+    /// Where the session begins.
+    pub start: VirtualPath,
+    /// The whole configuration with the user's own over it, as `Config::to_text` writes it; empty when there is no
+    /// user file.
+    #[serde(with = "serde_bytes")]
+    pub overlay: Vec<u8>,
+}
+
+/// Monitor → listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToListener {
+    /// Listen by this configuration (`Config::to_text`); the answer is [`FromListener::Listening`].
+    Configure {
+        /// The text.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+    },
+    /// A session worker; its channel comes along. `isolated` workers get exactly one connection.
+    Worker {
+        /// The worker's number, never used twice.
+        worker: u32,
+    },
+    /// That worker is dead: its sessions are gone.
+    WorkerGone {
+        /// The worker's number.
+        worker: u32,
+    },
+    /// Accept nothing more; say [`FromListener::Drained`] when the last session is gone.
+    Drain,
+}
+
+/// Listener → monitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromListener {
+    /// It listens here.
+    Listening(Vec<SocketAddr>),
+    /// It cannot, and keeps what it had.
+    CannotListen {
+        /// vsftpd's words, with the address.
+        text: String,
+    },
+    /// `isolate_sessions`: a connection waits for a worker of its own.
+    WantWorker,
+    /// No session is left after [`ToListener::Drain`].
+    Drained,
+}

@@ -1,0 +1,372 @@
+//! Every reply this server can give, and how it goes onto the wire (RFC 959 §4.2, RFC 1123 §4.1.2).
+//!
+//! Texts are vsftpd's where scripts may depend on them. A verb names a reply and never formats one; so there is
+//! one place where octets of a file name could turn into a line of their own, and it is `neutralise`.
+
+macro_rules! replies {
+    (
+        single { $($(#[$doc:meta])* $name:ident $(($($field:ident: $type:ty),+))? = $code:literal $text:literal;)* }
+        framed { $($(#[$fdoc:meta])* $fname:ident = $fcode:literal $first:literal .. $last:literal;)* }
+    ) => {
+        /// A reply, with the values that its text shows.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Reply {
+            $($(#[$doc])* #[doc = concat!("`", $code, " ", $text, "`")] $name $(($($type),+))?,)*
+            $($(#[$fdoc])* #[doc = concat!("`", $fcode, "-", $first, "` … `", $fcode, " ", $last, "`")] $fname(Vec<Vec<u8>>),)*
+        }
+
+        impl Reply {
+            /// The three digits.
+            #[must_use]
+            pub fn code(&self) -> u16 {
+                match self {
+                    $(Self::$name $(($(replies!(@wild $field)),+))? => $code,)*
+                    $(Self::$fname(_) => $fcode,)*
+                }
+            }
+
+            /// The lines without their ends; the last one ends the reply.
+            fn lines(&self) -> Vec<Vec<u8>> {
+                match self {
+                    $(Self::$name $(($($field),+))? => vec![fill($code, $text, &[$($($field as &dyn Show),+)?])],)*
+                    $(Self::$fname(body) => framed($fcode, $first, body, $last),)*
+                }
+            }
+        }
+    };
+    (@wild $field:ident) => { _ };
+}
+
+replies! {
+    single {
+        OpeningListing = 150 "Here comes the directory listing.";
+        OkToSend = 150 "Ok to send data.";
+        Opening(mode: &'static str, name: Vec<u8>, size: u64) = 150 "Opening {} mode data connection for {} ({} bytes).";
+        OpeningUnique(name: Vec<u8>) = 150 "FILE: {}";
+        NoopOk = 200 "NOOP ok.";
+        SwitchingToBinary = 200 "Switching to Binary mode.";
+        SwitchingToAscii = 200 "Switching to ASCII mode.";
+        PortOk = 200 "PORT command successful. Consider using PASV.";
+        EprtOk = 200 "EPRT command successful. Consider using EPSV.";
+        EpsvAllOk = 200 "EPSV ALL ok.";
+        UmaskIs(umask: Octal) = 200 "Your current UMASK is {}";
+        UmaskSet(umask: Octal) = 200 "UMASK set to {}";
+        ChmodOk = 200 "SITE CHMOD command ok.";
+        StructureOk = 200 "Structure set to F.";
+        ModeOk = 200 "Mode set to S.";
+        AlwaysUtf8 = 200 "Always in UTF8 mode.";
+        MlstOptions(facts: Vec<u8>) = 200 "MLST OPTS {}";
+        AlloIgnored = 202 "ALLO command ignored.";
+        Size(octets: u64) = 213 "{}";
+        Modified(stamp: String) = 213 "{}";
+        TimeSet = 213 "File modification time set.";
+        ModifyFact(stamp: String, name: Vec<u8>) = 213 "Modify={}; {}";
+        Progress(octets: u64) = 213 "Status: {} bytes transferred.";
+        ProgressOf(octets: u64, size: u64) = 213 "Status: {} of {} bytes transferred.";
+        SiteHelp = 214 "CHMOD UMASK HELP";
+        SiteHelpReadOnly = 214 "UMASK HELP";
+        System = 215 "UNIX Type: L8";
+        /// Banner lines: one is the text, of several each is `220-…` and an empty `220 ` follows.
+        Greeting(banner: Lines) = 220 "";
+        Goodbye = 221 "Goodbye.";
+        NoTransferToAbort = 225 "No transfer to ABOR.";
+        TransferComplete = 226 "Transfer complete.";
+        DirectorySent = 226 "Directory send OK.";
+        DirectoryNotOpened = 226 "Transfer done (but failed to open directory).";
+        AbortSuccessful = 226 "ABOR successful.";
+        PassiveMode(numbers: String) = 227 "Entering Passive Mode ({}).";
+        ExtendedPassiveMode(port: u16) = 229 "Entering Extended Passive Mode (|||{}|)";
+        /// The start directory's message goes before it as `230-…`.
+        LoginSuccessful(message: Lines) = 230 "Login successful.";
+        AlreadyLoggedIn = 230 "Already logged in.";
+        /// The directory's message goes before it as `250-…`.
+        DirectoryChanged(message: Lines) = 250 "Directory successfully changed.";
+        DirectoryRemoved = 250 "Remove directory operation successful.";
+        Deleted = 250 "Delete operation successful.";
+        Renamed = 250 "Rename successful.";
+        CurrentDirectory(path: Quoted) = 257 "{} is the current directory";
+        DirectoryMade(path: Quoted) = 257 "{} created";
+        SpecifyPassword = 331 "Please specify the password.";
+        AnyPassword = 331 "Any password will do.";
+        RestartAt(octets: u64) = 350 "Restart position accepted ({}).";
+        ReadyForRnto = 350 "Ready for RNTO.";
+        Timeout = 421 "Timeout.";
+        DataTimeout = 421 "Data timeout. Reconnect. Sorry.";
+        TooManyClients = 421 "There are too many connected users, please try later.";
+        TooManyFromAddress = 421 "There are too many connections from your internet address.";
+        NotAvailable = 421 "Service not available.";
+        UsePortOrPasv = 425 "Use PORT or PASV first.";
+        NoConnection = 425 "Failed to establish connection.";
+        NetworkWriteFailed = 426 "Failure writing network stream.";
+        NetworkReadFailed = 426 "Failure reading network stream.";
+        FileBusy = 450 "Temporarily failed to open file.";
+        FileReadFailed = 451 "Failure reading local file.";
+        FileWriteFailed = 451 "Failure writing to local file.";
+        NoSpace = 452 "Insufficient storage space.";
+        UnknownCommand = 500 "Unknown command.";
+        UnknownSite = 500 "Unknown SITE command.";
+        IllegalPort = 500 "Illegal PORT command.";
+        IllegalEprt = 500 "Illegal EPRT command.";
+        BadEprt = 500 "Bad EPRT command.";
+        BadEprtProtocol = 500 "Bad EPRT protocol.";
+        BadType = 500 "Unrecognised TYPE command.";
+        ChmodNeedsTwo = 500 "SITE CHMOD needs 2 arguments.";
+        LineTooLong = 500 "Input line too long.";
+        NoHttp = 500 "HTTP protocol commands not allowed.";
+        TooManyErrors = 500 "Too many errors.";
+        Oops(text: Vec<u8>) = 500 "OOPS: {}";
+        OptionNotUnderstood = 501 "Option not understood.";
+        NulInPathname = 501 "A pathname cannot hold a NUL.";
+        BadRestart = 501 "REST needs a position in octets.";
+        BadTime = 501 "MFMT needs a time as YYYYMMDDhhmmss and a pathname.";
+        BadMode = 501 "SITE CHMOD needs an octal mode.";
+        NotADirectory = 501 "MLSD lists directories only.";
+        ReinNotImplemented = 502 "REIN not implemented.";
+        AcctNotImplemented = 502 "ACCT not implemented.";
+        SmntNotImplemented = 502 "SMNT not implemented.";
+        LoginWithUser = 503 "Login with USER first.";
+        RnfrFirst = 503 "RNFR required first.";
+        BadModeCommand = 504 "Bad MODE command.";
+        BadStruCommand = 504 "Bad STRU command.";
+        BadNetworkProtocol = 522 "Bad network protocol.";
+        PleaseLogin = 530 "Please login with USER and PASS.";
+        LoginIncorrect = 530 "Login incorrect.";
+        LoginDenied = 530 "Permission denied.";
+        AnonymousOnly = 530 "This FTP server is anonymous only.";
+        CannotLeaveGuest = 530 "Can't change from guest user.";
+        CannotChangeUser = 530 "Can't change to another user.";
+        PermissionDenied = 550 "Permission denied.";
+        CouldNotOpen = 550 "Failed to open file.";
+        CouldNotOpenDirectory = 550 "Failed to open directory.";
+        CouldNotChangeDirectory = 550 "Failed to change directory.";
+        CouldNotMakeDirectory = 550 "Create directory operation failed.";
+        CouldNotRemoveDirectory = 550 "Remove directory operation failed.";
+        CouldNotDelete = 550 "Delete operation failed.";
+        RnfrFailed = 550 "RNFR command failed.";
+        RenameFailed = 550 "Rename failed.";
+        CouldNotGetSize = 550 "Could not get file size.";
+        CouldNotGetTime = 550 "Could not get file modification time.";
+        CouldNotSetTime = 550 "Could not set file modification time.";
+        CouldNotLook = 550 "Could not get file facts.";
+        ChmodFailed = 550 "SITE CHMOD command failed.";
+        NoAsciiResume = 550 "No support for resume of ASCII transfer.";
+        CouldNotCreate = 553 "Could not create file.";
+        RestartBeyondEnd = 554 "Restart position is beyond the end of the file.";
+    }
+    framed {
+        Features = 211 "Features:" .. "End";
+        Status = 211 "FTP server status:" .. "End of status";
+        ListingStatus = 213 "Status follows:" .. "End of status";
+        Commands = 214 "The following commands are recognized." .. "Help OK.";
+        FactsOf = 250 "Listing" .. "End";
+    }
+}
+
+impl Reply {
+    /// The lines as they go onto the wire, without CR LF, and with IAC not yet doubled: what a log shows.
+    pub(crate) fn shown(&self) -> Vec<Vec<u8>> {
+        let last = self.lines();
+        let (Self::Greeting(before) | Self::LoginSuccessful(before) | Self::DirectoryChanged(before)) = self
+        else {
+            return last;
+        };
+        let code = self.code();
+        if let (Self::Greeting(_), [line]) = (self, &before.0[..]) {
+            return vec![coded(code, b' ', line)];
+        }
+        before.0.iter().map(|line| coded(code, b'-', line)).chain(last).collect()
+    }
+
+    /// Appends the reply to what is sent.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        for line in self.shown() {
+            for octet in line {
+                // Telnet's IAC is doubled on the control connection (RFC 959 §4.1.3 by way of RFC 854).
+                out.extend(core::iter::repeat_n(octet, if octet == 255 { 2 } else { 1 }));
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Lines that go before a reply's last one: a banner, a directory's message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lines(Vec<Vec<u8>>);
+
+impl Lines {
+    /// Takes lines as they are configured; an empty last one is left to the reply itself.
+    #[must_use]
+    pub fn of_banner(banner: &[Vec<u8>]) -> Self {
+        match banner {
+            [before @ .., last] if last.is_empty() => Self(before.to_vec()),
+            whole => Self(whole.to_vec()),
+        }
+    }
+
+    /// Cuts the text of a message file into lines; CR LF ends a line as LF does.
+    #[must_use]
+    pub fn of_message(text: Option<&[u8]>) -> Self {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Self::default() };
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let lines = text.split(|&octet| octet == b'\n');
+        Self(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec()).collect())
+    }
+}
+
+/// A pathname in the quotes of 257, each quote inside doubled (RFC 959 appendix II).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted(pub Vec<u8>);
+
+/// Permission bits, printed as `0`, `022`, `0755` are: with one leading zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Octal(pub u32);
+
+/// A value that a reply's text can hold.
+trait Show {
+    fn show(&self, line: &mut Vec<u8>);
+}
+
+impl Show for Vec<u8> {
+    fn show(&self, line: &mut Vec<u8>) {
+        neutralise(self, line);
+    }
+}
+
+impl Show for Lines {
+    fn show(&self, _: &mut Vec<u8>) {}
+}
+
+impl Show for Quoted {
+    fn show(&self, line: &mut Vec<u8>) {
+        let mut doubled = vec![b'"'];
+        for &octet in &self.0 {
+            doubled.extend(core::iter::repeat_n(octet, if octet == b'"' { 2 } else { 1 }));
+        }
+        doubled.push(b'"');
+        neutralise(&doubled, line);
+    }
+}
+
+impl Show for Octal {
+    fn show(&self, line: &mut Vec<u8>) {
+        let text = if self.0 == 0 { "0".to_owned() } else { format!("0{:o}", self.0) };
+        line.extend_from_slice(text.as_bytes());
+    }
+}
+
+macro_rules! show_as_displayed {
+    ($($type:ty),*) => {$(
+        impl Show for $type {
+            fn show(&self, line: &mut Vec<u8>) {
+                line.extend_from_slice(self.to_string().as_bytes());
+            }
+        }
+    )*};
+}
+show_as_displayed!(u16, u64, &'static str, String);
+
+fn fill(code: u16, text: &str, values: &[&dyn Show]) -> Vec<u8> {
+    let mut line = format!("{code} ").into_bytes();
+    let mut values = values.iter();
+    for (index, piece) in text.split("{}").enumerate() {
+        if index > 0
+            && let Some(value) = values.next()
+        {
+            value.show(&mut line);
+        }
+        line.extend_from_slice(piece.as_bytes());
+    }
+    line
+}
+
+fn framed(code: u16, first: &str, body: &[Vec<u8>], last: &str) -> Vec<Vec<u8>> {
+    let mut lines = vec![coded(code, b'-', first.as_bytes())];
+    for line in body {
+        let mut safe = Vec::with_capacity(line.len() + 1);
+        // Security: a line that begins with three digits could be taken for the end of the reply.
+        if line.iter().take_while(|octet| octet.is_ascii_digit()).count() >= 3 {
+            safe.push(b' ');
+        }
+        neutralise(line, &mut safe);
+        lines.push(safe);
+    }
+    lines.push(coded(code, b' ', last.as_bytes()));
+    lines
+}
+
+fn coded(code: u16, mark: u8, text: &[u8]) -> Vec<u8> {
+    let mut line = code.to_string().into_bytes();
+    line.push(mark);
+    neutralise(text, &mut line);
+    line
+}
+
+// Security: a file may be called "x\r\n226 Transfer complete."; such octets never end a reply line early.
+// vsftpd turns LF into NUL, which clients written in C take for the end of the text.
+fn neutralise(text: &[u8], line: &mut Vec<u8>) {
+    line.extend(text.iter().map(|&octet| if matches!(octet, b'\r' | b'\n' | 0) { b'?' } else { octet }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(reply: &Reply) -> Vec<u8> {
+        let mut out = Vec::new();
+        reply.encode(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_text_takes_its_values_in_order() {
+        let reply = Reply::Opening("BINARY", b"a b".to_vec(), 12);
+        assert_eq!(wire(&reply), b"150 Opening BINARY mode data connection for a b (12 bytes).\r\n");
+        assert_eq!(wire(&Reply::ProgressOf(1, 2)), b"213 Status: 1 of 2 bytes transferred.\r\n");
+        assert_eq!(reply.code(), 150);
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let reply = Reply::DirectoryMade(Quoted(b"/x\r\n226 Transfer complete.\0".to_vec()));
+        assert_eq!(wire(&reply), b"257 \"/x??226 Transfer complete.?\" created\r\n");
+    }
+
+    #[test]
+    fn quotes_and_iac_are_doubled() {
+        assert_eq!(
+            wire(&Reply::CurrentDirectory(Quoted(b"/\"\xff".to_vec()))),
+            b"257 \"/\"\"\xff\xff\" is the current directory\r\n"
+        );
+    }
+
+    #[test]
+    fn a_body_line_cannot_end_its_reply() {
+        let reply = Reply::ListingStatus(vec![b"213 End of status".to_vec()]);
+        assert_eq!(wire(&reply), b"213-Status follows:\r\n 213 End of status\r\n213 End of status\r\n");
+    }
+
+    #[test]
+    fn a_banner_of_one_line_is_the_text_and_of_several_goes_before_an_empty_one() {
+        let one = Lines::of_banner(&[b"(hello)".to_vec()]);
+        assert_eq!(wire(&Reply::Greeting(one)), b"220 (hello)\r\n");
+        let two = Lines::of_banner(&[b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(wire(&Reply::Greeting(two)), b"220-a\r\n220-b\r\n220 \r\n");
+        assert_eq!(wire(&Reply::Greeting(Lines::of_banner(&[]))), b"220 \r\n");
+    }
+
+    #[test]
+    fn a_message_goes_before_its_reply_line_by_line() {
+        let message = Lines::of_message(Some(b"one\r\n\n250 two\n"));
+        assert_eq!(
+            wire(&Reply::DirectoryChanged(message)),
+            b"250-one\r\n250-\r\n250-250 two\r\n250 Directory successfully changed.\r\n"
+        );
+        assert_eq!(wire(&Reply::LoginSuccessful(Lines::of_message(None))), b"230 Login successful.\r\n");
+    }
+
+    #[test]
+    fn permission_bits_have_one_leading_zero() {
+        assert_eq!(wire(&Reply::UmaskIs(Octal(0o77))), b"200 Your current UMASK is 077\r\n");
+        assert_eq!(wire(&Reply::UmaskSet(Octal(0))), b"200 UMASK set to 0\r\n");
+    }
+}

@@ -1,0 +1,269 @@
+//! What the machine wants of the world, and how it goes on with the answer.
+//!
+//! A [`Step`] is what a command's code returns. An [`Ask`] carries the function that takes its answer, so a
+//! command reads from top to bottom; the driver (`session/src/ask.rs`) has one arm per kind.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::policy::{Class, Policy};
+use super::session::Session;
+use crate::failure::Failure;
+use crate::ftp::reply::Reply;
+use crate::path::VirtualPath;
+use crate::secret::Secret;
+use crate::store::{Answer, Change, Entered, Fate, List, Looked, OpenedForWriting, Request, Writing};
+
+/// Takes an answer and says what comes next. A plain `fn` costs no allocation.
+pub type Then<T> = Box<dyn FnOnce(&mut Session, T) -> Step>;
+
+/// What happens next in a session.
+pub enum Step {
+    /// The command is over; everything it says stands in the outbox.
+    Done,
+    /// The command is over with this reply.
+    Reply(Reply),
+    /// Ask the world, and go on with its answer.
+    Ask(Ask),
+    /// Send this reply and close the control connection.
+    Close(Reply),
+    /// Close the control connection when the outbox is sent.
+    End,
+}
+
+/// A question to the world.
+pub enum Ask {
+    /// Who is this? (monitor)
+    Login(Attempt, Then<Verdict>),
+    /// Files and directories. (broker)
+    Store(Request, Then<Answer>),
+    /// A port for the peer to connect to; `None` when all are taken. (listener)
+    Expect(Then<Option<u16>>),
+    /// The data connection: accept what was expected, or dial the address. (listener)
+    Connect(Route, Then<Result<(), NoConnection>>),
+    /// Give the file that was opened last its configured owner. (monitor)
+    ChangeOwner(Then<bool>),
+    /// Move octets between the file that was opened last and the data connection. (pump)
+    Move(Move, Then<Moved>),
+    /// Read the listing that was opened last into memory, at most this many octets. (pump)
+    Collect(usize, Then<Vec<u8>>),
+}
+
+/// A login attempt.
+pub struct Attempt {
+    /// The name as typed.
+    pub name: Vec<u8>,
+    /// The password as typed.
+    pub password: Secret,
+}
+
+/// The answer to a login attempt.
+pub enum Verdict {
+    /// Come in.
+    Granted(Grant),
+    /// No.
+    Refused,
+    /// The site is broken for this user; `500 OOPS:` with this text, then the end.
+    Oops(Vec<u8>),
+}
+
+/// What a login brings.
+pub struct Grant {
+    /// The name for logs and STAT.
+    pub user: Vec<u8>,
+    /// Which rights hold.
+    pub class: Class,
+    /// Where the session begins.
+    pub start: VirtualPath,
+    /// The rules with the user's own configuration over them.
+    pub policy: Arc<Policy>,
+}
+
+/// How the data connection comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The peer connects to the expected port.
+    Passive,
+    /// We connect to the peer.
+    Active(SocketAddr),
+}
+
+/// Why there is no data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoConnection {
+    /// Refused, unreachable, or nobody came in time.
+    Failed,
+    /// ABOR came first.
+    Aborted,
+}
+
+/// A transfer over the data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Which way.
+    pub direction: Direction,
+    /// Whether line ends are converted (RFC 959 §3.1.1.1).
+    pub ascii: bool,
+    /// Where in the file it begins (RFC 3659 §5).
+    pub at: u64,
+    /// The file is cut here before octets arrive (STOR without REST: 0).
+    pub truncate: Option<u64>,
+    /// Octets per second, 0 for no limit.
+    pub rate: u64,
+    /// How many octets the file has, when known: how far along is told by STAT.
+    pub size: Option<u64>,
+}
+
+/// Which way octets go, seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From a file or listing to the peer.
+    Download,
+    /// From the peer to a file.
+    Upload,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// File octets moved, whether it ended well or not.
+    pub octets: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// The ways a transfer can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every octet arrived.
+    Complete,
+    /// The data connection broke.
+    NetworkFailed,
+    /// Reading or writing the file failed.
+    FileFailed(Failure),
+    /// No octet moved for `data_connection_timeout`.
+    Stalled,
+    /// ABOR, or the control connection went away.
+    Aborted,
+}
+
+impl Ask {
+    /// Asks whether a directory can be entered.
+    pub fn enter(
+        path: VirtualPath,
+        then: impl FnOnce(&mut Session, Result<Entered, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::Enter(path),
+            |answer| match answer {
+                Answer::Entered(entered) => Some(entered),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Asks what something is; links are followed.
+    pub fn look(
+        path: VirtualPath,
+        then: impl FnOnce(&mut Session, Result<Looked, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::Look { path, follow: true },
+            |answer| match answer {
+                Answer::Looked(looked) => Some(looked),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Asks for a file to read; its size is the answer.
+    pub fn open_read(
+        path: VirtualPath,
+        then: impl FnOnce(&mut Session, Result<u64, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::OpenRead(path),
+            |answer| match answer {
+                Answer::Opened { size } => Some(size),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Asks for a file to write.
+    pub fn open_write(
+        path: VirtualPath,
+        writing: Writing,
+        umask: u32,
+        then: impl FnOnce(&mut Session, Result<OpenedForWriting, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::OpenWrite { path, writing, umask },
+            |answer| match answer {
+                Answer::OpenedForWriting(opened) => Some(opened),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Tells how an upload ended.
+    pub fn finish(
+        fate: Fate,
+        then: impl FnOnce(&mut Session, Result<(), Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(Request::Finish(fate), done, then)
+    }
+
+    /// Asks for a listing; whether the directory could be opened is the answer.
+    pub fn list(
+        list: List,
+        then: impl FnOnce(&mut Session, Result<bool, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::List(list),
+            |answer| match answer {
+                Answer::Listing { opened } => Some(opened),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Asks for a change to the tree.
+    pub fn change(
+        change: Change,
+        then: impl FnOnce(&mut Session, Result<(), Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(Request::Change(change), done, then)
+    }
+
+    fn store<T: 'static>(
+        request: Request,
+        expected: fn(Answer) -> Option<T>,
+        then: impl FnOnce(&mut Session, Result<T, Failure>) -> Step + 'static,
+    ) -> Step {
+        Step::Ask(Self::Store(
+            request,
+            Box::new(move |session, answer| {
+                let answer = match answer {
+                    Answer::Refused(failure) => Err(failure),
+                    // A broker that answers something else is broken, and that is what the peer is told.
+                    other => expected(other).ok_or(Failure::Broken),
+                };
+                then(session, answer)
+            }),
+        ))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands beside functions that take the answer apart")]
+fn done(answer: Answer) -> Option<()> {
+    matches!(answer, Answer::Done).then_some(())
+}

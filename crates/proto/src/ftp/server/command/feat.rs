@@ -1,0 +1,36 @@
+//! `FEAT` lists what goes beyond RFC 959, as far as it is permitted here (RFC 2389 §3).
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    verb: "FEAT",
+    aliases: &[],
+    when: When::Always,
+    right: Right::None,
+    during: During::Later,
+    replies: &[211],
+    feature: None,
+    help: "FEAT",
+    start,
+};
+
+/// Features that are no verb's: TVFS says how pathnames look (RFC 3659 §6).
+const OF_NO_VERB: &str = "TVFS";
+
+fn start(session: &mut Session, _: &[u8]) -> Step {
+    let offered = super::TABLE.iter().filter(|spec| offers(session, spec));
+    let mut features: Vec<&str> = offered.filter_map(|spec| spec.feature).collect();
+    features.push(OF_NO_VERB);
+    features.sort_unstable();
+    let facts = session.facts();
+    let lines = features.into_iter().map(|feature| match feature {
+        "MLST" => [b" MLST ", &facts::advertised(facts)[..]].concat(),
+        feature => format!(" {feature}").into_bytes(),
+    });
+    Step::Reply(Reply::Features(lines.collect()))
+}
+
+/// What is refused is not offered.
+fn offers(session: &Session, spec: &Spec) -> bool {
+    session.permits(spec.right) && session.permits_verb(spec.verb.as_bytes(), Some(spec))
+}

@@ -1,0 +1,19 @@
+//! `LIST` lists as `ls -l` does (RFC 959 §4.1.3).
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    verb: "LIST",
+    aliases: &[],
+    when: When::LoggedIn,
+    right: Right::List,
+    during: During::Later,
+    replies: &[150, 226, 421, 425, 426, 501, 550],
+    feature: None,
+    help: "LIST [<pathname>]",
+    start,
+};
+
+fn start(session: &mut Session, argument: &[u8]) -> Step {
+    listing::start(session, argument, Format::Long)
+}

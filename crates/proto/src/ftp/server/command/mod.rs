@@ -1,0 +1,124 @@
+//! The command table: one file and one row per verb (RFC 959 §4.1, RFC 2389, RFC 2428, RFC 3659).
+//!
+//! A row carries all that is true before its verb runs, so login checks, rights, `cmds_allowed`, FEAT and HELP
+//! are written once, elsewhere. `start` answers or asks; it never waits.
+
+use super::ask::Step;
+use super::policy::Right;
+use super::session::Session;
+use crate::ftp::reply::Reply;
+
+/// The words that verbs are written in; every file of this folder begins with them.
+mod prelude {
+    pub(super) use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    pub(super) use super::super::access::Purpose;
+    pub(super) use super::super::ask::{Ask, Attempt, Direction, Grant, Move, Route, Step, Verdict};
+    pub(super) use super::super::listing::{self, Wish};
+    pub(super) use super::super::policy::{Class, Right};
+    pub(super) use super::super::record::Event;
+    pub(super) use super::super::session::Session;
+    pub(super) use super::super::state::{LoggedIn, Pathname, State};
+    pub(super) use super::super::transfer::NOTHING_MOVED;
+    pub(super) use super::super::{facts, stamp, upload};
+    pub(super) use super::{During, Spec, When, cwd, pass};
+    pub(super) use crate::failure::Failure;
+    pub(super) use crate::ftp::address::{self, BadEprt};
+    pub(super) use crate::ftp::command::Command;
+    pub(super) use crate::ftp::listing::{Owners, mlsx, push_name};
+    pub(super) use crate::ftp::reply::{Lines, Octal, Quoted, Reply};
+    pub(super) use crate::secret::Secret;
+    pub(super) use crate::store::{Change, Entered, Format, Looked, Writing};
+}
+
+/// A verb's row.
+pub(super) struct Spec {
+    pub(super) verb: &'static str,
+    /// The RFC 775 spellings that RFC 1123 §4.1.3.1 wants understood, and the like.
+    pub(super) aliases: &'static [&'static str],
+    pub(super) when: When,
+    pub(super) right: Right,
+    pub(super) during: During,
+    /// Every code it replies with once it runs; checked in debug builds.
+    pub(super) replies: &'static [u16],
+    /// Its line in FEAT.
+    pub(super) feature: Option<&'static str>,
+    /// Its syntax, as RFC 959 §5.3.1 writes it; empty for what HELP does not show.
+    pub(super) help: &'static str,
+    pub(super) start: fn(&mut Session, &[u8]) -> Step,
+}
+
+/// From when on a verb runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Before login, too.
+    Always,
+    /// After login; before, it is 530.
+    LoggedIn,
+}
+
+/// What becomes of a verb while a transfer runs.
+#[derive(Clone, Copy)]
+pub(super) enum During {
+    /// It waits.
+    Later,
+    /// It is answered at once; told are the octets moved and how many there are.
+    Answer(fn(u64, Option<u64>) -> Reply),
+    /// It ends the transfer.
+    Abort,
+}
+
+macro_rules! table {
+    ($($file:ident)*) => {
+        $(mod $file;)*
+        /// Every verb, in HELP's order.
+        pub(super) static TABLE: &[&Spec] = &[$(&$file::SPEC),*];
+    };
+}
+
+table! {
+    abor acct allo appe cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts pass pasv
+    port pwd quit rein rest retr rmd rnfr rnto site size smnt stat stor stou stru syst r#type user http
+}
+
+/// Finds the row of a verb in upper case.
+pub(super) fn find(verb: &[u8]) -> Option<&'static Spec> {
+    let is = |name: &&str| name.as_bytes() == verb;
+    TABLE.iter().find(|spec| is(&spec.verb) || spec.aliases.iter().any(is)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_verb_has_one_row() {
+        let mut seen = HashSet::new();
+        for name in TABLE.iter().flat_map(|spec| spec.aliases.iter().chain([&spec.verb])) {
+            assert!(seen.insert(name), "{name} stands twice");
+            assert_eq!(*name, name.to_ascii_uppercase());
+        }
+    }
+
+    #[test]
+    fn verbs_stand_in_helps_order() {
+        let shown: Vec<&str> =
+            TABLE.iter().filter(|spec| !spec.help.is_empty()).map(|spec| spec.verb).collect();
+        assert!(shown.is_sorted(), "{shown:?}");
+    }
+
+    #[test]
+    fn help_begins_with_the_verb() {
+        for spec in TABLE.iter().filter(|spec| !spec.help.is_empty()) {
+            assert!(spec.help.starts_with(spec.verb), "{}", spec.verb);
+        }
+    }
+
+    #[test]
+    fn every_row_declares_sorted_codes() {
+        for spec in TABLE {
+            assert!(!spec.replies.is_empty() && spec.replies.is_sorted(), "{}", spec.verb);
+        }
+    }
+}

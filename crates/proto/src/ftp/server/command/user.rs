@@ -1,0 +1,48 @@
+//! `USER` begins a login (RFC 959 §4.1.1).
+
+use super::prelude::*;
+
+pub(super) const SPEC: Spec = Spec {
+    verb: "USER",
+    aliases: &[],
+    when: When::Always,
+    right: Right::None,
+    during: During::Later,
+    replies: &[230, 331, 500, 530],
+    feature: None,
+    help: "USER <username>",
+    start,
+};
+
+fn start(session: &mut Session, name: &[u8]) -> Step {
+    match &session.state {
+        State::NotLoggedIn(_) => begin(session, name),
+        State::LoggedIn(inside) => Step::Reply(match inside.class {
+            Class::Anonymous | Class::Guest => Reply::CannotLeaveGuest,
+            Class::Local if inside.user == name => Reply::AnyPassword,
+            Class::Local => Reply::CannotChangeUser,
+        }),
+    }
+}
+
+fn begin(session: &mut Session, name: &[u8]) -> Step {
+    let anonymous = pass::is_anonymous(name);
+    set_name(session, None);
+    if !session.policy.local && !anonymous {
+        return Step::Reply(Reply::AnonymousOnly);
+    }
+    if session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
+        return pass::failed(session, Reply::LoginDenied);
+    }
+    set_name(session, Some(name.to_vec()));
+    if anonymous && session.policy.anonymous && session.policy.anonymous_without_password {
+        return pass::log_in(session, b"");
+    }
+    Step::Reply(Reply::SpecifyPassword)
+}
+
+fn set_name(session: &mut Session, name: Option<Vec<u8>>) {
+    if let State::NotLoggedIn(visitor) = &mut session.state {
+        visitor.name = name;
+    }
+}

@@ -1,0 +1,19 @@
+//! The server's protocol interpreter (RFC 959 §2.3, §4.1), as a machine without sockets, files or clock.
+//!
+//! [`session`] is the machine; `command` holds one file per verb; [`ask`] is what the machine wants of the
+//! world; [`policy`] is what a site permits; [`record`] is what a log may say. Listening, accepting, reading
+//! and writing are the session room's work.
+
+mod access;
+pub mod ask;
+
+mod command;
+mod facts;
+mod listing;
+pub mod policy;
+pub mod record;
+pub mod session;
+mod stamp;
+mod state;
+mod transfer;
+mod upload;

@@ -1,0 +1,195 @@
+//! What a site permits: plain values that the session room takes from the configuration.
+//!
+//! The core knows rules, not files. Everything here is politeness: the broker and the kernel enforce the same
+//! rules again (see `ARCHITECTURE.md`).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of session (vsftpd's three).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// `ftp` and `anonymous`.
+    Anonymous,
+    /// An account of the system, or of a shared folder.
+    Local,
+    /// A virtual user mapped to one account.
+    Guest,
+}
+
+/// What a command needs permitted before it runs; one word per row of the command table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Nothing in particular.
+    None,
+    /// RETR (`download_enable`).
+    Download,
+    /// LIST, NLST, MLSD, STAT with a pathname (`dirlist_enable`).
+    List,
+    /// STOR, STOU (`write_enable`, `anon_upload_enable`).
+    Upload,
+    /// APPE (`write_enable`, `anon_other_write_enable`).
+    Append,
+    /// MKD (`write_enable`, `anon_mkdir_write_enable`).
+    MakeDirectory,
+    /// DELE, RMD, RNFR, RNTO (`write_enable`, `anon_other_write_enable`).
+    Remove,
+    /// MDTM's set form and MFMT (`write_enable`, `mdtm_write`, `anon_other_write_enable`).
+    SetTime,
+    /// SITE (never for anonymous sessions).
+    Site,
+    /// SITE CHMOD (`write_enable`, `chmod_enable`).
+    SetMode,
+    /// PASV, EPSV (`pasv_enable`).
+    Passive,
+    /// PORT, EPRT (`port_enable`).
+    Active,
+}
+
+/// What a session of one class may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
+pub struct Rights {
+    /// See [`Right::Download`].
+    pub download: bool,
+    /// See [`Right::List`].
+    pub list: bool,
+    /// See [`Right::Upload`].
+    pub upload: bool,
+    /// STOR onto an existing file.
+    pub overwrite: bool,
+    /// See [`Right::Append`].
+    pub append: bool,
+    /// See [`Right::MakeDirectory`].
+    pub make_directory: bool,
+    /// See [`Right::Remove`].
+    pub remove: bool,
+    /// See [`Right::SetTime`].
+    pub set_time: bool,
+    /// See [`Right::Site`].
+    pub site: bool,
+    /// See [`Right::SetMode`].
+    pub set_mode: bool,
+    /// See [`Right::Passive`].
+    pub passive: bool,
+    /// See [`Right::Active`].
+    pub active: bool,
+}
+
+impl Rights {
+    /// Tells whether a command that needs `right` may run.
+    #[must_use]
+    pub fn permit(&self, right: Right) -> bool {
+        match right {
+            Right::None => true,
+            Right::Download => self.download,
+            Right::List => self.list,
+            Right::Upload => self.upload,
+            Right::Append => self.append,
+            Right::MakeDirectory => self.make_directory,
+            Right::Remove => self.remove,
+            Right::SetTime => self.set_time,
+            Right::Site => self.site,
+            Right::SetMode => self.set_mode,
+            Right::Passive => self.passive,
+            Right::Active => self.active,
+        }
+    }
+}
+
+/// The rules of one site, or of one user of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
+pub struct Policy {
+    /// The greeting's lines; one line is sent as `220 …`, several as `220-…` and an empty last one.
+    pub banner: Vec<Vec<u8>>,
+    /// `anonymous_enable`.
+    pub anonymous: bool,
+    /// `local_enable`.
+    pub local: bool,
+    /// `no_anon_password`: 230 straight after USER.
+    pub anonymous_without_password: bool,
+    /// The names of `userlist_file` when `userlist_enable`, and whether they are the refused (`userlist_deny`).
+    pub user_list: Option<UserList>,
+    /// `max_login_fails`.
+    pub max_login_fails: u32,
+    /// Rights of anonymous sessions and plain guests.
+    pub anonymous_rights: Rights,
+    /// Rights of local sessions.
+    pub local_rights: Rights,
+    /// `anon_umask`, `local_umask`.
+    pub anonymous_umask: u32,
+    /// See `anonymous_umask`.
+    pub local_umask: u32,
+    /// Octets per second; 0 is no limit (`anon_max_rate`).
+    pub anonymous_rate: u64,
+    /// Octets per second; 0 is no limit (`local_max_rate`).
+    pub local_rate: u64,
+    /// `ascii_download_enable`.
+    pub ascii_download: bool,
+    /// `ascii_upload_enable`.
+    pub ascii_upload: bool,
+    /// `dirmessage_enable`: message files are shown.
+    pub directory_messages: bool,
+    /// `use_localtime`: MDTM answers and takes local time.
+    pub local_time: bool,
+    /// `chown_uploads` (anonymous and plain guests).
+    pub change_owner: bool,
+    /// `cmds_allowed`, upper case; `None` allows all.
+    pub commands_allowed: Option<Vec<Vec<u8>>>,
+    /// `cmds_denied`, upper case.
+    pub commands_denied: Vec<Vec<u8>>,
+    /// `deny_file`.
+    pub deny_file: Option<Vec<u8>>,
+    /// `download_file`: only these may be fetched.
+    pub download_file: Option<Vec<u8>>,
+    /// `upload_file`: only these may be sent.
+    pub upload_file: Option<Vec<u8>>,
+    /// The IPv4 address announced in 227 instead of the local one (`pasv_address`).
+    pub passive_address: Option<std::net::Ipv4Addr>,
+    /// `pasv_promiscuous`.
+    pub passive_from_anyone: bool,
+    /// `port_promiscuous`.
+    pub active_to_anyone: bool,
+    /// `idle_session_timeout`; `None` waits for ever.
+    pub idle_timeout: Option<Duration>,
+    /// `data_connection_timeout`; `None` waits for ever.
+    pub data_timeout: Option<Duration>,
+    /// `accept_timeout`.
+    pub accept_timeout: Duration,
+    /// `connect_timeout`.
+    pub connect_timeout: Duration,
+    /// A missing pathname in LIST and NLST is 550 rather than an empty listing (`list_missing_is_error`).
+    pub list_missing_is_error: bool,
+    /// `log_ftp_protocol`: commands and replies become records.
+    pub log_protocol: bool,
+}
+
+/// `userlist_file` and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserList {
+    /// Whole lines, compared octet by octet.
+    pub names: Vec<Vec<u8>>,
+    /// True: the listed are refused. False: only the listed come in.
+    pub deny: bool,
+}
+
+impl UserList {
+    /// Tells whether this name is turned away before a password is asked for.
+    #[must_use]
+    pub fn refuses(&self, name: &[u8]) -> bool {
+        self.names.iter().any(|listed| listed == name) == self.deny
+    }
+}
+
+impl Policy {
+    /// The rights of a class.
+    #[must_use]
+    pub fn rights(&self, class: Class) -> &Rights {
+        match class {
+            Class::Anonymous | Class::Guest => &self.anonymous_rights,
+            Class::Local => &self.local_rights,
+        }
+    }
+}

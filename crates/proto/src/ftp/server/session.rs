@@ -1,0 +1,452 @@
+//! The machine: one control connection from greeting to goodbye.
+//!
+//! It is fed one line or one answer at a time and says what comes next. It reads no socket, opens no file and
+//! knows no clock. Verbs live in `command`, their permission in `access`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::ask::{Ask, Step};
+use super::command::{self, Spec, When};
+use super::policy::Policy;
+use super::record::{Event, Record};
+use super::state::{LoggedIn, State, Visitor};
+use crate::ftp::command::Command;
+use crate::ftp::reply::{Lines, Reply};
+
+/// How many commands before login are answered with 530; the next one ends the session.
+const PATIENCE_BEFORE_LOGIN: u8 = 10;
+
+/// One session's state. Idle and logged in, it costs well below 1.5 KiB.
+pub struct Session {
+    pub(super) policy: Arc<Policy>,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) clients: u32,
+    pub(super) state: State,
+    /// The verb that runs.
+    running: Option<&'static Spec>,
+    pending: Pending,
+    outbox: Vec<u8>,
+    records: Vec<Record>,
+}
+
+/// Whether a client is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// Yes.
+    Ok,
+    /// `max_clients` is reached.
+    TooManyClients,
+    /// `max_per_ip` is reached.
+    TooManyFromAddress,
+}
+
+/// What the driver does next.
+pub enum Next {
+    /// Read the next line.
+    Idle,
+    /// Perform this, give its function the answer, and settle the step that it returns.
+    Ask(Ask),
+    /// Send what is in the outbox and close the control connection.
+    Close,
+}
+
+/// What becomes of a line that came while an [`Ask`] is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// It is answered; the answer is in the outbox.
+    Answered,
+    /// End the pending Connect or Move as aborted; its function says the replies.
+    Abort,
+    /// Keep the line, read no further, and give it to [`Session::command`] when the pending command is over.
+    Later,
+}
+
+/// What the world is doing for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    Something,
+    Connect,
+    /// With the size of what is moved, if known.
+    Move(Option<u64>),
+}
+
+impl Session {
+    /// Begins a session; `clients` is how many there are with this one.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, peer: SocketAddr, local: SocketAddr, clients: u32) -> Self {
+        Self {
+            policy,
+            peer: canonical(peer),
+            local: canonical(local),
+            clients,
+            state: State::NotLoggedIn(Visitor::default()),
+            running: None,
+            pending: Pending::Nothing,
+            outbox: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Greets the peer, or turns it away.
+    pub fn greet(&mut self, welcome: Welcome) -> Step {
+        let (refused, reply) = match welcome {
+            Welcome::Ok => (None, Reply::Greeting(Lines::of_banner(&self.policy.banner))),
+            Welcome::TooManyClients => {
+                (Some("Connection refused: too many sessions."), Reply::TooManyClients)
+            }
+            Welcome::TooManyFromAddress => {
+                (Some("Connection refused: too many sessions for this address."), Reply::TooManyFromAddress)
+            }
+        };
+        self.record(Event::Connect { refused });
+        if refused.is_some() { Step::Close(reply) } else { Step::Reply(reply) }
+    }
+
+    /// Takes a command line; nothing may be pending.
+    pub fn command(&mut self, line: &[u8]) -> Step {
+        let command = Command::parse(line);
+        self.note_command(&command);
+        let spec = command::find(&command.verb);
+        match &mut self.state {
+            State::NotLoggedIn(visitor) => match spec {
+                _ if line.is_empty() => Step::Done,
+                Some(spec) if spec.when == When::Always => self.run(spec, command.argument),
+                _ => {
+                    visitor.strangers += 1;
+                    if visitor.strangers > PATIENCE_BEFORE_LOGIN {
+                        Step::Close(Reply::TooManyErrors)
+                    } else {
+                        Step::Reply(Reply::PleaseLogin)
+                    }
+                }
+            },
+            State::LoggedIn(_) => {
+                if !self.permits_verb(&command.verb, spec) {
+                    return Step::Reply(Reply::PermissionDenied);
+                }
+                match spec {
+                    _ if line.is_empty() => Step::Done,
+                    None => Step::Reply(Reply::UnknownCommand),
+                    Some(spec) if !self.permits(spec.right) => Step::Reply(Reply::PermissionDenied),
+                    Some(spec) => self.run(spec, command.argument),
+                }
+            }
+        }
+    }
+
+    /// Takes a line that is longer than any we read.
+    pub fn line_too_long(&mut self) -> Step {
+        Step::Close(Reply::LineTooLong)
+    }
+
+    /// Takes a line that came while an [`Ask`] is pending; `octets` is how many the transfer has moved so far.
+    ///
+    /// NOOP and STAT are answered only between 150 and 226, where no peer can take them for the reply to the
+    /// command that runs.
+    pub fn aside(&mut self, line: &[u8], octets: u64) -> Aside {
+        let command = Command::parse(line);
+        let Some(spec) = command::find(&command.verb) else { return Aside::Later };
+        if !self.permits_verb(&command.verb, Some(spec)) {
+            return Aside::Later;
+        }
+        let reply = match (spec.during, self.pending) {
+            (command::During::Abort, Pending::Connect | Pending::Move(_)) => {
+                self.note_command(&command);
+                return Aside::Abort;
+            }
+            (command::During::Answer(answer), Pending::Move(size)) if answers(spec, command.argument) => {
+                answer(octets, size)
+            }
+            _ => return Aside::Later,
+        };
+        self.note_command(&command);
+        // The reply is the aside's, so it is not measured by the row of the verb that runs.
+        let running = self.running.take();
+        self.say(&reply);
+        self.running = running;
+        Aside::Answered
+    }
+
+    /// Ends a session that has been silent for `idle_session_timeout`.
+    pub fn idle_timeout(&mut self) -> Step {
+        self.running = None;
+        Step::Close(Reply::Timeout)
+    }
+
+    /// Ends a session because the server does.
+    pub fn shutting_down(&mut self) -> Step {
+        self.running = None;
+        Step::Close(Reply::NotAvailable)
+    }
+
+    /// Takes a step to what the driver must do; its reply goes into the outbox.
+    ///
+    /// # Panics
+    /// In debug builds, when a verb replies with a code that its row does not declare.
+    pub fn settle(&mut self, step: Step) -> Next {
+        self.pending = Pending::Nothing;
+        let next = match step {
+            Step::Ask(ask) => {
+                self.pending = match &ask {
+                    Ask::Connect(..) => Pending::Connect,
+                    Ask::Move(moving, _) => Pending::Move(moving.size),
+                    _ => Pending::Something,
+                };
+                return Next::Ask(ask);
+            }
+            Step::Done => Next::Idle,
+            Step::Reply(reply) => {
+                self.say(&reply);
+                Next::Idle
+            }
+            Step::Close(reply) => {
+                self.say(&reply);
+                Next::Close
+            }
+            Step::End => Next::Close,
+        };
+        self.running = None;
+        next
+    }
+
+    /// Tells whether there was a login.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::LoggedIn(_))
+    }
+
+    /// The name as typed before login, the login's name after.
+    #[must_use]
+    pub fn user(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::NotLoggedIn(visitor) => visitor.name.as_deref(),
+            State::LoggedIn(inside) => Some(&inside.user),
+        }
+    }
+
+    /// The rules that hold now; a login may bring others.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The verb that runs, for process titles; `IDLE` between commands.
+    #[must_use]
+    pub fn doing(&self) -> &str {
+        self.running.map_or("IDLE", |spec| spec.verb)
+    }
+
+    /// What is to be sent on the control connection.
+    #[must_use]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.outbox)
+    }
+
+    /// What is to be logged.
+    #[must_use]
+    pub fn take_records(&mut self) -> Vec<Record> {
+        core::mem::take(&mut self.records)
+    }
+
+    /// Puts a reply into the outbox before its command is over: 150, or the 426 before ABOR's 226.
+    pub(super) fn say(&mut self, reply: &Reply) {
+        debug_assert!(
+            self.running.is_none_or(|spec| spec.replies.contains(&reply.code())),
+            "{} does not declare {}",
+            self.doing(),
+            reply.code()
+        );
+        reply.encode(&mut self.outbox);
+        if self.policy.log_protocol {
+            for line in reply.shown() {
+                self.record(Event::Response(line));
+            }
+        }
+    }
+
+    pub(super) fn record(&mut self, event: Event) {
+        let user = self.user().map(<[u8]>::to_vec);
+        self.records.push(Record { user, event });
+    }
+
+    /// Records what concerns a name that the session no longer holds.
+    pub(super) fn record_of(&mut self, user: Vec<u8>, event: Event) {
+        self.records.push(Record { user: Some(user), event });
+    }
+
+    /// The login's state.
+    ///
+    /// # Panics
+    /// Before login: only verbs whose row says [`When::LoggedIn`] may ask, and what they leave to be continued.
+    pub(super) fn inside(&mut self) -> &mut LoggedIn {
+        match &mut self.state {
+            State::LoggedIn(inside) => inside,
+            State::NotLoggedIn(_) => unreachable!("dispatch runs verbs for users only after login"),
+        }
+    }
+
+    fn run(&mut self, spec: &'static Spec, argument: &[u8]) -> Step {
+        self.running = Some(spec);
+        (spec.start)(self, argument)
+    }
+
+    fn note_command(&mut self, command: &Command<'_>) {
+        if self.policy.log_protocol {
+            self.record(Event::Command(command.masked()));
+        }
+    }
+}
+
+/// STAT with a pathname is a listing, and that waits.
+fn answers(spec: &Spec, argument: &[u8]) -> bool {
+    spec.verb != "STAT" || argument.is_empty()
+}
+
+/// An IPv4 peer of an IPv6 socket is an IPv4 peer.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ftp::server::ask::{Direction, Move, Route};
+    use crate::ftp::server::policy::{Class, Rights};
+    use crate::path::VirtualPath;
+    use std::time::Duration;
+
+    fn session() -> Session {
+        let rights = Rights {
+            download: true,
+            list: true,
+            upload: true,
+            overwrite: true,
+            append: true,
+            make_directory: true,
+            remove: true,
+            set_time: true,
+            site: true,
+            set_mode: true,
+            passive: true,
+            active: true,
+        };
+        let policy = Policy {
+            banner: Vec::new(),
+            anonymous: true,
+            local: true,
+            anonymous_without_password: false,
+            user_list: None,
+            max_login_fails: 3,
+            anonymous_rights: rights,
+            local_rights: rights,
+            anonymous_umask: 0o77,
+            local_umask: 0o77,
+            anonymous_rate: 0,
+            local_rate: 0,
+            ascii_download: false,
+            ascii_upload: false,
+            directory_messages: false,
+            local_time: false,
+            change_owner: false,
+            commands_allowed: None,
+            commands_denied: Vec::new(),
+            deny_file: None,
+            download_file: None,
+            upload_file: None,
+            passive_address: None,
+            passive_from_anyone: false,
+            active_to_anyone: false,
+            idle_timeout: None,
+            data_timeout: None,
+            accept_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(60),
+            list_missing_is_error: false,
+            log_protocol: false,
+        };
+        let peer = "[::ffff:192.0.2.1]:4000".parse().unwrap();
+        let mut session = Session::new(Arc::new(policy), peer, "[::ffff:192.0.2.2]:21".parse().unwrap(), 1);
+        let inside = LoggedIn::new(b"u".to_vec(), Class::Local, VirtualPath::root(), 0o77);
+        session.state = State::LoggedIn(Box::new(inside));
+        session
+    }
+
+    fn connecting() -> Ask {
+        Ask::Connect(Route::Passive, Box::new(|_, _| Step::Done))
+    }
+
+    fn moving() -> Ask {
+        let direction = Direction::Download;
+        let moving = Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None };
+        Ask::Move(moving, Box::new(|_, _| Step::Done))
+    }
+
+    #[test]
+    fn nothing_is_answered_aside_before_150() {
+        let mut session = session();
+        session.settle(Step::Ask(connecting()));
+        assert_eq!(session.aside(b"NOOP", 0), Aside::Later);
+        assert_eq!(session.aside(b"STAT", 0), Aside::Later);
+        assert_eq!(session.aside(b"ABOR", 0), Aside::Abort);
+        assert!(session.take_output().is_empty());
+    }
+
+    #[test]
+    fn while_octets_move_only_short_answers_are_given_aside() {
+        let mut session = session();
+        session.settle(Step::Ask(moving()));
+        for later in ["STAT /", "QUIT", "PWD", "XYZZY", ""] {
+            assert_eq!(session.aside(later.as_bytes(), 7), Aside::Later, "{later}");
+        }
+        assert_eq!(session.aside(b"stat", 7), Aside::Answered);
+        assert_eq!(session.take_output(), b"213 Status: 7 bytes transferred.\r\n");
+        session.settle(Step::Done);
+        assert_eq!(session.aside(b"ABOR", 7), Aside::Later);
+    }
+
+    #[test]
+    fn the_ends_that_no_command_brings_close_the_session() {
+        for (end, said) in [
+            (Session::idle_timeout as fn(&mut Session) -> Step, &b"421 Timeout.\r\n"[..]),
+            (Session::shutting_down, b"421 Service not available.\r\n"),
+            (Session::line_too_long, b"500 Input line too long.\r\n"),
+        ] {
+            let mut session = session();
+            let step = end(&mut session);
+            assert!(matches!(session.settle(step), Next::Close));
+            assert_eq!(session.take_output(), said);
+        }
+    }
+
+    #[test]
+    fn an_ipv4_peer_of_an_ipv6_socket_may_use_port() {
+        let mut session = session();
+        let step = session.command(b"PORT 192,0,2,1,4,1");
+        assert!(matches!(step, Step::Reply(Reply::PortOk)));
+    }
+
+    #[test]
+    fn a_verb_is_what_a_session_is_doing_until_it_is_over() {
+        let mut session = session();
+        let step = session.command(b"xpwd");
+        assert_eq!(session.doing(), "PWD");
+        session.settle(step);
+        assert_eq!(session.doing(), "IDLE");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "PWD does not declare 226")]
+    fn a_reply_outside_its_row_is_caught_in_debug_builds() {
+        let mut session = session();
+        let _ = session.command(b"PWD");
+        session.settle(Step::Reply(Reply::TransferComplete));
+    }
+
+    #[test]
+    fn a_session_that_sleeps_costs_less_than_half_a_kibibyte_of_state() {
+        assert!(size_of::<Session>() + size_of::<LoggedIn>() < 512);
+    }
+}

@@ -1,0 +1,105 @@
+//! What all transfers share: the prepared data connection, how they end, and what is logged of them
+//! (RFC 959 §5.2, §5.4).
+
+use core::time::Duration;
+
+use super::ask::{Ask, Direction, Moved, NoConnection, Outcome, Route, Step};
+use super::policy::Class;
+use super::record::{Event, Transfer};
+use super::session::Session;
+use crate::failure::Failure;
+use crate::ftp::reply::Reply;
+
+/// What is logged of a transfer that never began.
+pub(super) const NOTHING_MOVED: Moved =
+    Moved { octets: 0, took: Duration::ZERO, outcome: Outcome::NetworkFailed };
+
+impl Session {
+    /// Tells how the data connection will come about.
+    ///
+    /// # Errors
+    /// 425 when nothing was prepared.
+    pub(super) fn route(&mut self) -> Result<Route, Reply> {
+        self.inside().prepared.ok_or(Reply::UsePortOrPasv)
+    }
+
+    /// Asks for the data connection; what was prepared is used up, whatever comes of it.
+    pub(super) fn connect(
+        &mut self,
+        route: Route,
+        then: impl FnOnce(&mut Self, Result<(), NoConnection>) -> Step + 'static,
+    ) -> Step {
+        self.inside().prepared = None;
+        Step::Ask(Ask::Connect(route, Box::new(then)))
+    }
+
+    /// Takes REST's position; it holds for one transfer, whether that goes well or not.
+    pub(super) fn take_restart(&mut self) -> u64 {
+        core::mem::take(&mut self.inside().restart)
+    }
+
+    /// Octets per second, 0 for no limit.
+    pub(super) fn rate(&mut self) -> u64 {
+        match self.inside().class {
+            Class::Anonymous | Class::Guest => self.policy.anonymous_rate,
+            Class::Local => self.policy.local_rate,
+        }
+    }
+
+    pub(super) fn record_transfer(&mut self, direction: Direction, path: Vec<u8>, moved: &Moved) {
+        let inside = self.inside();
+        let (ascii, class) = (inside.ascii, inside.class);
+        let anonymous_password = inside.anonymous_password.clone();
+        self.record(Event::Transfer(Transfer {
+            direction,
+            ok: moved.outcome == Outcome::Complete,
+            path,
+            octets: moved.octets,
+            took: moved.took,
+            ascii,
+            class,
+            anonymous_password,
+        }));
+    }
+
+    /// Answers a data connection that did not come about.
+    pub(super) fn not_connected(&mut self, why: NoConnection, direction: Direction) -> Step {
+        match why {
+            NoConnection::Failed => Step::Reply(Reply::NoConnection),
+            NoConnection::Aborted => self.aborted(direction),
+        }
+    }
+
+    /// Answers the end of a transfer.
+    pub(super) fn moved(&mut self, outcome: Outcome, direction: Direction, complete: Reply) -> Step {
+        match outcome {
+            Outcome::Complete => Step::Reply(complete),
+            Outcome::NetworkFailed => Step::Reply(network_failed(direction)),
+            Outcome::FileFailed(failure) => Step::Reply(file_failed(failure, direction)),
+            Outcome::Stalled => Step::Close(Reply::DataTimeout),
+            Outcome::Aborted => self.aborted(direction),
+        }
+    }
+
+    /// RFC 959 §4.1.3, ABOR: 426 for the transfer, then 226 for ABOR itself.
+    fn aborted(&mut self, direction: Direction) -> Step {
+        self.say(&network_failed(direction));
+        Step::Reply(Reply::AbortSuccessful)
+    }
+}
+
+/// Tells how writing or reading the file failed.
+fn file_failed(failure: Failure, direction: Direction) -> Reply {
+    match (direction, failure) {
+        (Direction::Upload, Failure::NoSpace) => Reply::NoSpace,
+        (Direction::Upload, _) => Reply::FileWriteFailed,
+        (Direction::Download, _) => Reply::FileReadFailed,
+    }
+}
+
+fn network_failed(direction: Direction) -> Reply {
+    match direction {
+        Direction::Download => Reply::NetworkWriteFailed,
+        Direction::Upload => Reply::NetworkReadFailed,
+    }
+}

@@ -1,0 +1,428 @@
+//! A world in memory for the machine to live in: a tree of files, a network that can be told to fail, and a
+//! driver as the session room has it, minus the sockets.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_proto::entry::{Access, Entry, Kind, Time};
+use wharf_proto::failure::Failure;
+use wharf_proto::ftp::server::ask::{Ask, Direction, Grant, Move, Moved, NoConnection, Outcome, Verdict};
+use wharf_proto::ftp::server::policy::{Class, Policy, Rights};
+use wharf_proto::ftp::server::record::Record;
+use wharf_proto::ftp::server::session::{Aside, Next, Session, Welcome};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::store::{
+    Answer, Change, Entered, Fate, Format, List, Looked, OpenedForWriting, Request, Writing,
+};
+
+pub(crate) fn path(text: &str) -> VirtualPath {
+    VirtualPath::absolute(text.as_bytes()).expect("a pathname")
+}
+
+pub(crate) fn all_rights() -> Rights {
+    Rights {
+        download: true,
+        list: true,
+        upload: true,
+        overwrite: true,
+        append: true,
+        make_directory: true,
+        remove: true,
+        set_time: true,
+        site: true,
+        set_mode: true,
+        passive: true,
+        active: true,
+    }
+}
+
+pub(crate) fn policy() -> Policy {
+    let mut anonymous_rights = all_rights();
+    anonymous_rights.overwrite = false;
+    anonymous_rights.append = false;
+    anonymous_rights.remove = false;
+    anonymous_rights.set_time = false;
+    anonymous_rights.site = false;
+    anonymous_rights.set_mode = false;
+    Policy {
+        banner: vec![b"(Wharf)".to_vec()],
+        anonymous: true,
+        local: true,
+        anonymous_without_password: false,
+        user_list: None,
+        max_login_fails: 3,
+        anonymous_rights,
+        local_rights: all_rights(),
+        anonymous_umask: 0o77,
+        local_umask: 0o77,
+        anonymous_rate: 0,
+        local_rate: 0,
+        ascii_download: false,
+        ascii_upload: false,
+        directory_messages: true,
+        local_time: false,
+        change_owner: false,
+        commands_allowed: None,
+        commands_denied: Vec::new(),
+        deny_file: None,
+        download_file: None,
+        upload_file: None,
+        passive_address: None,
+        passive_from_anyone: false,
+        active_to_anyone: false,
+        idle_timeout: Some(Duration::from_secs(300)),
+        data_timeout: Some(Duration::from_secs(300)),
+        accept_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(60),
+        list_missing_is_error: false,
+        log_protocol: false,
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    Directory { message: Option<Vec<u8>> },
+    File(Vec<u8>),
+}
+
+/// What stands before the name in every long line of this world.
+const LONG: &[u8] = b"-rw-r--r--    1 1000     1000            1 Nov 22 10:00 ";
+
+/// What was opened last.
+enum Open {
+    Nothing,
+    Reading(Vec<u8>),
+    Writing { path: VirtualPath, created: bool },
+}
+
+pub(crate) struct World {
+    pub(crate) tree: BTreeMap<VirtualPath, Node>,
+    pub(crate) next_connect: Option<NoConnection>,
+    pub(crate) next_move: Option<Outcome>,
+    pub(crate) to_upload: Vec<u8>,
+    pub(crate) downloaded: Vec<u8>,
+    /// Lines that the peer sends while the next Move runs.
+    pub(crate) asides: VecDeque<Vec<u8>>,
+    pub(crate) ports_left: bool,
+    pub(crate) seen: Vec<Move>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) output: Vec<u8>,
+    pub(crate) closed: bool,
+    later: VecDeque<Vec<u8>>,
+    open: Open,
+    policy: Arc<Policy>,
+    session: Session,
+}
+
+impl World {
+    pub(crate) fn new(policy: Policy) -> Self {
+        let policy = Arc::new(policy);
+        let peer = "127.0.0.1:40000".parse().expect("an address");
+        let local = "127.0.0.1:21".parse().expect("an address");
+        let tree = [(VirtualPath::root(), Node::Directory { message: None })].into();
+        Self {
+            tree,
+            next_connect: None,
+            next_move: None,
+            to_upload: Vec::new(),
+            downloaded: Vec::new(),
+            asides: VecDeque::new(),
+            ports_left: true,
+            seen: Vec::new(),
+            records: Vec::new(),
+            output: Vec::new(),
+            closed: false,
+            later: VecDeque::new(),
+            open: Open::Nothing,
+            session: Session::new(Arc::clone(&policy), peer, local, 1),
+            policy,
+        }
+    }
+
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    pub(crate) fn greet(&mut self, welcome: Welcome) {
+        let step = self.session.greet(welcome);
+        let next = self.session.settle(step);
+        self.drive(next);
+    }
+
+    pub(crate) fn send(&mut self, line: &[u8]) {
+        let mut line = Some(line.to_vec());
+        while let Some(command) = line.take() {
+            if self.closed {
+                return;
+            }
+            let step = self.session.command(&command);
+            let next = self.session.settle(step);
+            self.drive(next);
+            line = self.later.pop_front();
+        }
+    }
+
+    fn drive(&mut self, mut next: Next) {
+        loop {
+            self.drain();
+            next = match next {
+                Next::Idle => return,
+                Next::Close => {
+                    self.closed = true;
+                    return;
+                }
+                Next::Ask(ask) => {
+                    let step = self.perform(ask);
+                    self.session.settle(step)
+                }
+            };
+        }
+    }
+
+    fn drain(&mut self) {
+        self.output.extend(self.session.take_output());
+        self.records.extend(self.session.take_records());
+    }
+
+    fn perform(&mut self, ask: Ask) -> wharf_proto::ftp::server::ask::Step {
+        match ask {
+            Ask::Login(attempt, then) => {
+                let name = attempt.name.to_ascii_lowercase();
+                let grant = |class| Grant {
+                    user: attempt.name.clone(),
+                    class,
+                    start: self.start(class),
+                    policy: Arc::clone(&self.policy),
+                };
+                let verdict = match &name[..] {
+                    b"ftp" | b"anonymous" if self.policy.anonymous => {
+                        Verdict::Granted(grant(Class::Anonymous))
+                    }
+                    b"broken" => Verdict::Oops(b"cannot change directory:/nowhere".to_vec()),
+                    _ if attempt.password.expose() == b"right" => Verdict::Granted(grant(Class::Local)),
+                    _ => Verdict::Refused,
+                };
+                then(&mut self.session, verdict)
+            }
+            Ask::Store(request, then) => {
+                let answer = self.store(request).unwrap_or_else(Answer::Refused);
+                then(&mut self.session, answer)
+            }
+            Ask::Expect(then) => {
+                let port = self.ports_left.then_some(21_181);
+                then(&mut self.session, port)
+            }
+            Ask::Connect(_, then) => {
+                let connected = self.next_connect.take().map_or(Ok(()), Err);
+                then(&mut self.session, connected)
+            }
+            Ask::ChangeOwner(then) => then(&mut self.session, true),
+            Ask::Move(moving, then) => {
+                let moved = self.carry(moving);
+                then(&mut self.session, moved)
+            }
+            Ask::Collect(limit, then) => {
+                let Open::Reading(mut octets) = core::mem::replace(&mut self.open, Open::Nothing) else {
+                    panic!("nothing to collect");
+                };
+                octets.truncate(limit);
+                then(&mut self.session, octets)
+            }
+        }
+    }
+
+    fn start(&self, class: Class) -> VirtualPath {
+        let home = path("/home/u");
+        if class == Class::Local && self.tree.contains_key(&home) { home } else { VirtualPath::root() }
+    }
+
+    fn carry(&mut self, moving: Move) -> Moved {
+        self.seen.push(moving);
+        let mut outcome = self.next_move.take().unwrap_or(Outcome::Complete);
+        while let Some(line) = self.asides.pop_front() {
+            match self.session.aside(&line, 3) {
+                Aside::Answered => self.drain(),
+                Aside::Abort => outcome = Outcome::Aborted,
+                Aside::Later => self.later.push_back(line),
+            }
+        }
+        let octets = match (&mut self.open, moving.direction) {
+            (Open::Reading(content), Direction::Download) => {
+                let rest =
+                    content.get(usize::try_from(moving.at).unwrap_or(usize::MAX)..).unwrap_or_default();
+                self.downloaded.extend_from_slice(rest);
+                rest.len()
+            }
+            (Open::Writing { path, .. }, Direction::Upload) => {
+                let Some(Node::File(content)) = self.tree.get_mut(path) else { panic!("it is gone") };
+                if let Some(length) = moving.truncate {
+                    content.truncate(usize::try_from(length).expect("a length"));
+                }
+                let at = usize::try_from(moving.at).expect("a position");
+                assert!(at <= content.len(), "the machine asked for a hole");
+                let new = core::mem::take(&mut self.to_upload);
+                let tail = content.get(at + new.len()..).unwrap_or_default().to_vec();
+                content.truncate(at);
+                content.extend_from_slice(&new);
+                content.extend_from_slice(&tail);
+                new.len()
+            }
+            _ => panic!("a move without what it needs"),
+        };
+        Moved { octets: octets as u64, took: Duration::from_millis(5), outcome }
+    }
+
+    fn store(&mut self, request: Request) -> Result<Answer, Failure> {
+        match request {
+            Request::Enter(path) => match self.tree.get(&path) {
+                Some(Node::Directory { message }) => {
+                    Ok(Answer::Entered(Entered { path, message: message.clone() }))
+                }
+                Some(Node::File(_)) => Err(Failure::WrongKind),
+                None => Err(Failure::NotFound),
+            },
+            Request::Look { path, .. } => {
+                let node = self.tree.get(&path).ok_or(Failure::NotFound)?;
+                let access = Access { read: true, write: true, execute: true, parent_write: true };
+                Ok(Answer::Looked(Looked { entry: entry(node), access }))
+            }
+            Request::OpenRead(path) => match self.tree.get(&path) {
+                Some(Node::File(content)) => {
+                    self.open = Open::Reading(content.clone());
+                    Ok(Answer::Opened { size: content.len() as u64 })
+                }
+                Some(Node::Directory { .. }) => Err(Failure::WrongKind),
+                None => Err(Failure::NotFound),
+            },
+            Request::OpenWrite { path, writing, .. } => self.open_write(&path, writing),
+            Request::Finish(fate) => {
+                let Open::Writing { path, created } = core::mem::replace(&mut self.open, Open::Nothing)
+                else {
+                    panic!("Finish without an upload");
+                };
+                if fate == Fate::Unused && created {
+                    self.tree.remove(&path);
+                }
+                Ok(Answer::Done)
+            }
+            Request::List(list) => {
+                let (opened, octets) = self.list(&list);
+                self.open = Open::Reading(octets);
+                Ok(Answer::Listing { opened })
+            }
+            Request::Change(change) => self.change(change),
+        }
+    }
+
+    fn open_write(&mut self, wished: &VirtualPath, writing: Writing) -> Result<Answer, Failure> {
+        let mut path = wished.clone();
+        for number in 1.. {
+            if writing != Writing::Unique || !self.tree.contains_key(&path) {
+                break;
+            }
+            path = VirtualPath::absolute(&[wished.as_bytes(), format!(".{number}").as_bytes()].concat())
+                .map_err(|_| Failure::Broken)?;
+        }
+        if !matches!(self.tree.get(&path.parent()), Some(Node::Directory { .. })) {
+            return Err(Failure::NotFound);
+        }
+        let created = !self.tree.contains_key(&path);
+        let node = self.tree.entry(path.clone()).or_insert_with(|| Node::File(Vec::new()));
+        let Node::File(content) = node else { return Err(Failure::WrongKind) };
+        let size = content.len() as u64;
+        self.open = Open::Writing { path: path.clone(), created };
+        Ok(Answer::OpenedForWriting(OpenedForWriting { path, created, size }))
+    }
+
+    fn list(&self, list: &List) -> (bool, Vec<u8>) {
+        let is_directory = matches!(self.tree.get(&list.path), Some(Node::Directory { .. }));
+        let directory = if is_directory { list.path.clone() } else { list.path.parent() };
+        let wanted = |name: &[u8]| {
+            is_directory
+                || list.path.name().is_some_and(|pattern| wharf_proto::pattern::matches(pattern, name))
+        };
+        let mut prefix = list.prefix.clone();
+        if !is_directory {
+            prefix.truncate(prefix.iter().rposition(|&octet| octet == b'/').map_or(0, |slash| slash + 1));
+        } else if prefix == b"." {
+            prefix.clear();
+        } else if !prefix.ends_with(b"/") {
+            prefix.push(b'/');
+        }
+        let mut octets = Vec::new();
+        for (path, node) in &self.tree {
+            let Some(name) = path.name() else { continue };
+            if path.parent() != directory || !wanted(name) || (name.starts_with(b".") && !list.flags.all) {
+                continue;
+            }
+            match list.format {
+                Format::Long => {
+                    octets.extend_from_slice(LONG);
+                }
+                Format::Names => octets.extend_from_slice(&prefix),
+                Format::Facts(facts) => {
+                    let (entry, owners) = (entry(node), wharf_proto::ftp::listing::Owners::default());
+                    wharf_proto::ftp::listing::mlsx::push_facts(
+                        &mut octets,
+                        &facts,
+                        &entry,
+                        Access::default(),
+                        &owners,
+                    );
+                    octets.push(b' ');
+                }
+            }
+            octets.extend_from_slice(name);
+            octets.extend_from_slice(b"\r\n");
+        }
+        (self.tree.contains_key(&directory), octets)
+    }
+
+    fn change(&mut self, change: Change) -> Result<Answer, Failure> {
+        match change {
+            Change::MakeDirectory { path, .. } => {
+                if self.tree.contains_key(&path) {
+                    return Err(Failure::Exists);
+                }
+                if !self.tree.contains_key(&path.parent()) {
+                    return Err(Failure::NotFound);
+                }
+                self.tree.insert(path, Node::Directory { message: None });
+            }
+            Change::RemoveDirectory(path) | Change::Delete(path) => {
+                self.tree.remove(&path).ok_or(Failure::NotFound)?;
+                // A tree without a root helps nobody.
+                self.tree.entry(VirtualPath::root()).or_insert(Node::Directory { message: None });
+            }
+            Change::Rename { from, to } => {
+                let node = self.tree.remove(&from).ok_or(Failure::NotFound)?;
+                self.tree.insert(to, node);
+                self.tree.entry(VirtualPath::root()).or_insert(Node::Directory { message: None });
+            }
+            Change::SetMode { path, .. } | Change::SetModified { path, .. } => {
+                self.tree.get(&path).ok_or(Failure::NotFound)?;
+            }
+        }
+        Ok(Answer::Done)
+    }
+}
+
+fn entry(node: &Node) -> Entry {
+    let (kind, size) = match node {
+        Node::Directory { .. } => (Kind::Directory, 4096),
+        Node::File(content) => (Kind::File, content.len() as u64),
+    };
+    Entry {
+        kind,
+        mode: 0o644,
+        links: 1,
+        uid: 1000,
+        gid: 1000,
+        size,
+        modified: Time { seconds: 1_580_702_706, nanoseconds: 0 },
+        device: 1,
+        inode: 2,
+    }
+}

@@ -1,0 +1,133 @@
+//! The data transfer process: octets between a file or listing and the data connection.
+//!
+//! | octets that nothing changes | [`image`]: spliced through a pooled pipe, never copied by us |
+//! | lines that change, and sources that cannot be spliced | [`copy`] |
+//! | not faster than | [`rate`] |
+//!
+//! A transfer is a future; dropping it ends it. What it moved so far stands in its progress.
+
+mod copy;
+mod image;
+mod line_ends;
+mod pipes;
+mod rate;
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::io::unix::AsyncFd;
+use wharf_proto::failure::Failure;
+use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
+
+pub(crate) use pipes::Pipes;
+
+use crate::pool::Pool;
+use crate::watch::watch;
+use rate::Rate;
+
+/// What a transfer reads from or writes to.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A regular file.
+    File(Arc<OwnedFd>),
+    /// The reading end of a pipe that a broker fills.
+    Listing(Arc<OwnedFd>),
+}
+
+/// What a worker lends to its transfers.
+pub(crate) struct Tools {
+    /// Pipes that are empty and ready.
+    pub(crate) pipes: Pipes,
+    /// Threads that may wait for a disk.
+    pub(crate) pool: Pool,
+}
+
+/// Moves octets until the source ends or something breaks; `progress` counts the file's octets as they go.
+pub(crate) async fn run(
+    tools: &Tools,
+    wish: Move,
+    source: Source,
+    connection: OwnedFd,
+    stall: Option<Duration>,
+    progress: &Cell<u64>,
+) -> Outcome {
+    let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate) };
+    let moved = match (wish.direction, source) {
+        (Direction::Download, Source::Listing(pipe)) => transfer.send_pipe(&pipe, connection).await,
+        (Direction::Download, Source::File(file)) if wish.ascii => {
+            transfer.send_lines(file, wish.at, connection).await
+        }
+        (Direction::Download, Source::File(file)) => transfer.send_file(file, wish.at, connection).await,
+        (Direction::Upload, Source::File(file)) => transfer.receive(file, wish, connection).await,
+        // No machine asks for this: a listing is never written to.
+        (Direction::Upload, Source::Listing(_)) => Err(Outcome::FileFailed(Failure::WrongKind)),
+    };
+    match moved {
+        Ok(()) => Outcome::Complete,
+        Err(outcome) => outcome,
+    }
+}
+
+/// One transfer under way.
+struct Transfer<'a> {
+    tools: &'a Tools,
+    stall: Option<Duration>,
+    progress: &'a Cell<u64>,
+    rate: Rate,
+}
+
+type Result<T> = std::result::Result<T, Outcome>;
+
+impl Transfer<'_> {
+    fn count(&self, octets: usize) {
+        self.progress.set(self.progress.get() + octets as u64);
+    }
+
+    /// Waits for a step of the data connection, but not longer than `data_connection_timeout`.
+    async fn in_time<T>(&self, step: impl Future<Output = io::Result<T>>) -> Result<T> {
+        let done = match self.stall {
+            None => step.await,
+            Some(limit) => tokio::time::timeout(limit, step).await.map_err(|_| Outcome::Stalled)?,
+        };
+        done.map_err(|_| Outcome::NetworkFailed)
+    }
+
+    async fn receive(&self, file: Arc<OwnedFd>, wish: Move, connection: OwnedFd) -> Result<()> {
+        if let Some(length) = wish.truncate {
+            rustix::fs::ftruncate(&*file, length).map_err(file_failed)?;
+        }
+        let connection = readable(connection)?;
+        if wish.ascii {
+            self.receive_lines(&file, wish.at, &connection).await
+        } else {
+            self.receive_file(&file, wish.at, &connection).await
+        }
+    }
+}
+
+fn readable(connection: OwnedFd) -> Result<AsyncFd<OwnedFd>> {
+    watch(connection, tokio::io::Interest::READABLE).map_err(|_| Outcome::NetworkFailed)
+}
+
+fn writable(connection: OwnedFd) -> Result<AsyncFd<OwnedFd>> {
+    watch(connection, tokio::io::Interest::WRITABLE).map_err(|_| Outcome::NetworkFailed)
+}
+
+fn file_failed(errno: Errno) -> Outcome {
+    Outcome::FileFailed(match errno {
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Failure::NoSpace,
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => Failure::Denied,
+        _ => Failure::Broken,
+    })
+}
+
+fn file_error(error: &io::Error) -> Outcome {
+    file_failed(Errno::from_io_error(error).unwrap_or(Errno::IO))
+}
+
+#[cfg(test)]
+mod tests;

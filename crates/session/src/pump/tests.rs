@@ -1,0 +1,143 @@
+//! Transfers over real sockets and real files.
+
+use std::io::{Read, Seek, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use super::*;
+
+fn tools() -> Tools {
+    Tools { pipes: Pipes::default(), pool: Pool::start().unwrap() }
+}
+
+/// A data connection: our end, non-blocking, and the peer's.
+fn connection() -> (OwnedFd, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (ours, _) = listener.accept().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (ours.into(), peer)
+}
+
+fn on_the_loop<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+}
+
+fn wish(direction: Direction) -> Move {
+    Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None }
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|index| (index * 31 + index / 251) as u8).collect()
+}
+
+fn file_with(content: &[u8]) -> std::fs::File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(content).unwrap();
+    file
+}
+
+fn download(wish: Move, file: std::fs::File) -> (Outcome, Vec<u8>, u64) {
+    let (ours, mut peer) = connection();
+    let reader = thread::spawn(move || {
+        let mut got = Vec::new();
+        peer.read_to_end(&mut got).unwrap();
+        got
+    });
+    let progress = Cell::new(0);
+    let source = Source::File(Arc::new(file.into()));
+    let outcome = on_the_loop(run(&tools(), wish, source, ours, None, &progress));
+    (outcome, reader.join().unwrap(), progress.get())
+}
+
+fn upload(wish: Move, sent: Vec<u8>, file: &std::fs::File) -> Outcome {
+    let (ours, mut peer) = connection();
+    let writer = thread::spawn(move || peer.write_all(&sent).unwrap());
+    let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
+    let outcome = on_the_loop(run(&tools(), wish, source, ours, None, &Cell::new(0)));
+    writer.join().unwrap();
+    outcome
+}
+
+fn content(mut file: std::fs::File) -> Vec<u8> {
+    let mut content = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut content).unwrap();
+    content
+}
+
+#[test]
+fn a_download_arrives_octet_for_octet_at_every_size() {
+    for length in [0, 1, 65_535, 65_536, 65_537, 3_000_001] {
+        let (outcome, got, counted) = download(wish(Direction::Download), file_with(&pattern(length)));
+        assert_eq!(outcome, Outcome::Complete);
+        assert!(got == pattern(length), "{length} octets differ");
+        assert_eq!(counted, length as u64);
+    }
+}
+
+#[test]
+fn a_restart_marker_skips_what_is_there_and_one_beyond_the_end_sends_nothing() {
+    let at = |at| Move { at, ..wish(Direction::Download) };
+    assert_eq!(download(at(4), file_with(b"abcdefg")).1, b"efg");
+    assert_eq!(download(at(99), file_with(b"abcdefg")).1, b"");
+}
+
+#[test]
+fn a_file_that_cannot_be_spliced_is_copied() {
+    let (outcome, got, _) = download(wish(Direction::Download), std::fs::File::open("/proc/version").unwrap());
+    assert_eq!(outcome, Outcome::Complete);
+    assert_eq!(got, std::fs::read("/proc/version").unwrap());
+}
+
+#[test]
+fn an_upload_arrives_octet_for_octet_and_replaces_a_longer_file() {
+    for length in [0, 1, 70_000, 3_000_001] {
+        let file = file_with(&[b'x'; 4_000_000]);
+        let wish = Move { truncate: Some(0), ..wish(Direction::Upload) };
+        assert_eq!(upload(wish, pattern(length), &file), Outcome::Complete);
+        assert!(content(file) == pattern(length), "{length} octets differ");
+    }
+}
+
+#[test]
+fn a_resumed_upload_goes_on_where_it_was_told_to() {
+    let file = file_with(b"abcdef");
+    let wish = Move { at: 3, ..wish(Direction::Upload) };
+    assert_eq!(upload(wish, b"XY".to_vec(), &file), Outcome::Complete);
+    assert_eq!(content(file), b"abcXYf");
+}
+
+#[test]
+fn ascii_converts_both_ways() {
+    let out = Move { ascii: true, ..wish(Direction::Download) };
+    assert_eq!(download(out, file_with(b"a\nb\n")).1, b"a\r\nb\r\n");
+    let file = tempfile::tempfile().unwrap();
+    let inward = Move { ascii: true, ..wish(Direction::Upload) };
+    assert_eq!(upload(inward, b"a\r\nb\r\n".to_vec(), &file), Outcome::Complete);
+    assert_eq!(content(file), b"a\nb\n");
+}
+
+#[test]
+fn a_peer_that_goes_away_is_a_network_failure() {
+    let (ours, peer) = connection();
+    drop(peer);
+    let source = Source::File(Arc::new(file_with(&pattern(30_000_000)).into()));
+    let outcome = on_the_loop(run(&tools(), wish(Direction::Download), source, ours, None, &Cell::new(0)));
+    assert_eq!(outcome, Outcome::NetworkFailed);
+}
+
+#[test]
+fn a_peer_that_never_reads_stalls() {
+    let (ours, _peer) = connection();
+    let source = Source::File(Arc::new(file_with(&pattern(30_000_000)).into()));
+    let limit = Some(Duration::from_millis(50));
+    let outcome = on_the_loop(run(&tools(), wish(Direction::Download), source, ours, limit, &Cell::new(0)));
+    assert_eq!(outcome, Outcome::Stalled);
+}
+
+#[test]
+fn a_full_disk_is_no_space() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(upload(wish(Direction::Upload), b"octets".to_vec(), &full), Outcome::FileFailed(Failure::NoSpace));
+}

@@ -1,0 +1,362 @@
+//! The worker process: takes descriptors in, puts the sandbox on, and runs the event loop.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use wharf_config::Config;
+use wharf_ipc::link::{Link, Received};
+use wharf_ipc::{SessionId, listener, monitor};
+use wharf_os::sandbox::{Role, Sandbox};
+use wharf_os::spawn::Inherited;
+use wharf_os::{identity, process};
+use wharf_proto::ftp::server::policy::Policy;
+use wharf_proto::ftp::server::record::Record;
+use wharf_proto::ftp::server::session::{Session, Welcome};
+
+use crate::control::Control;
+use crate::link::{AsyncLink, Scratch};
+use crate::log::{Logs, Whose};
+use crate::policy::{self, Files};
+use crate::pool::Pool;
+use crate::pump::{Pipes, Tools};
+
+/// How much of a banner or user list is read; vsftpd's number.
+const FILE_LIMIT: usize = 100_000;
+
+/// How long running transfers may go on when the listener has died: a new one serves new connections meanwhile.
+const ORPHANED: Duration = Duration::from_secs(300);
+
+/// Runs the session role until the monitor goes away or the drain is over.
+///
+/// Descriptors: `monitor` and `listener`. The first message of the monitor is the configuration.
+pub fn run(inherited: &mut Inherited) -> ExitCode {
+    match start(inherited) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wharfd: session: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(inherited: &mut Inherited) -> io::Result<()> {
+    process::die_with_parent()?;
+    process::no_core()?;
+    process::raise_descriptor_limit()?;
+    wharf_os::signals::ignore_sigpipe()?;
+    let title = wharf_os::title::Title::prepare();
+    let monitor = MonitorLink::from(inherited.require("monitor")?);
+    let listener = ListenerLink::from(inherited.require("listener")?);
+    let mut scratch = wharf_ipc::link::scratch();
+    let Some(Received { message: monitor::ToWorker::Configure { text, banner, user_list, passive_address }, descriptors }) =
+        monitor.receive(&mut scratch)?
+    else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message was no configuration"));
+    };
+    let settings = Settings::read(&text, Wanted { banner, user_list, passive_address }, descriptors)?;
+    let zone = TimeZone::system();
+    shut_in(&settings.config)?;
+    // From here on: no new descriptor but those that are handed over. The threads come between the two walls:
+    // they inherit the first, and the second forbids starting any.
+    let sandbox = Sandbox::for_role(Role::Session, &[]).begin()?;
+    let pool = Pool::start()?;
+    let report = sandbox.finish()?;
+    if !report.is_complete() {
+        eprintln!("wharfd: {report}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    runtime.block_on(tasks.run_until(async move {
+        let worker = Rc::new(Worker {
+            monitor: AsyncLink::new(monitor)?,
+            listener: AsyncLink::new(listener)?,
+            scratch: RefCell::new(scratch),
+            settings: RefCell::new(settings),
+            mailboxes: RefCell::default(),
+            logs: RefCell::default(),
+            zone,
+            title: RefCell::new(title),
+            tools: Tools { pipes: Pipes::default(), pool },
+            drain: watch::Sender::new(None),
+        });
+        worker.show();
+        tokio::select! {
+            ended = listen_to_monitor(&worker) => ended,
+            ended = listen_to_listener(&worker) => ended,
+            () = drained(&worker) => Ok(()),
+        }
+    }))
+}
+
+/// Gives up identity and file system. Threads come after this, so that they have none either.
+fn shut_in(config: &Config) -> io::Result<()> {
+    if identity::is_root() && !config.process.run_as_launching_user {
+        let name = config.process.nopriv_user.as_ref().map_or(&b"nobody"[..], |name| name);
+        let account = identity::lookup(name)?.ok_or_else(|| {
+            io::Error::other(format!("cannot locate user entry:{} (nopriv_user)", String::from_utf8_lossy(name)))
+        })?;
+        let empty = process::vanished_directory()?;
+        process::enter_root(&empty)?;
+        identity::become_user(account.uid, account.gid, &[])?;
+        process::die_with_parent()?;
+    }
+    process::not_dumpable()
+}
+
+type MonitorLink = Link<monitor::FromWorker, monitor::ToWorker>;
+type ListenerLink = Link<listener::FromWorker, listener::ToWorker>;
+
+/// What all sessions of this process share.
+pub(crate) struct Worker {
+    pub(crate) monitor: AsyncLink<monitor::FromWorker, monitor::ToWorker>,
+    pub(crate) listener: AsyncLink<listener::FromWorker, listener::ToWorker>,
+    pub(crate) scratch: Scratch,
+    settings: RefCell<Settings>,
+    mailboxes: RefCell<HashMap<SessionId, Mail>>,
+    logs: RefCell<Logs>,
+    zone: TimeZone,
+    title: RefCell<wharf_os::title::Title>,
+    pub(crate) tools: Tools,
+    /// Set once, to the end of all transfers, when the server is told to stop.
+    pub(crate) drain: watch::Sender<Option<Instant>>,
+}
+
+/// The configuration that new sessions begin with; running ones keep theirs.
+struct Settings {
+    config: Config,
+    files: Files,
+    policy: Arc<Policy>,
+}
+
+struct Wanted {
+    banner: bool,
+    user_list: bool,
+    passive_address: Option<std::net::Ipv4Addr>,
+}
+
+impl Settings {
+    fn read(text: &[u8], wanted: Wanted, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
+        let loaded = wharf_config::parse(text, None, &Config::default())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the configuration cannot be read again"))?;
+        let mut descriptors = descriptors.into_iter();
+        let banner = read_file(wanted.banner, &mut descriptors)?;
+        let user_list = read_file(wanted.user_list, &mut descriptors)?;
+        let files = Files { banner, user_list, passive_address: wanted.passive_address };
+        let policy = Arc::new(policy::policy(&loaded.config, &files));
+        Ok(Self { config: loaded.config, files, policy })
+    }
+}
+
+/// Reads a file from its beginning, whatever others with the same descriptor have read of it.
+fn read_file(wanted: bool, descriptors: &mut impl Iterator<Item = OwnedFd>) -> io::Result<Option<Vec<u8>>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let file = descriptors
+        .next()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a file was announced and did not come"))?;
+    let mut content = vec![0; FILE_LIMIT];
+    let read = rustix::io::pread(&file, &mut *content, 0)?;
+    content.truncate(read);
+    Ok(Some(content))
+}
+
+/// Answers on their way to one session.
+#[derive(Default)]
+pub(crate) struct Mail {
+    pub(crate) verdict: Box1<(monitor::Verdict, Option<OwnedFd>)>,
+    pub(crate) port: Box1<Option<u16>>,
+    pub(crate) arrival: Box1<Option<OwnedFd>>,
+    pub(crate) owner: Box1<bool>,
+}
+
+/// A place for one answer, which may come before or after somebody waits for it.
+pub(crate) enum Box1<T> {
+    Empty,
+    Waiting(oneshot::Sender<T>),
+    Here(T),
+}
+
+impl<T> Default for Box1<T> {
+    fn default() -> Self {
+        Self::Empty
+    }
+}
+
+impl<T> Box1<T> {
+    /// Waits for the answer, or takes the one that is here.
+    pub(crate) fn wait(&mut self) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        *self = match std::mem::take(self) {
+            Self::Here(answer) => {
+                let _ = sender.send(answer);
+                Self::Empty
+            }
+            _ => Self::Waiting(sender),
+        };
+        receiver
+    }
+
+    /// Forgets an answer nobody fetched.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::Empty;
+    }
+
+    /// Delivers to who waits; who waits no longer gets nothing, and what came is dropped.
+    fn deliver(&mut self, answer: T) {
+        *self = match std::mem::take(self) {
+            Self::Waiting(sender) => {
+                let _ = sender.send(answer);
+                Self::Empty
+            }
+            _ => Self::Here(answer),
+        };
+    }
+}
+
+impl Worker {
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.settings.borrow().policy)
+    }
+
+    pub(crate) fn files(&self) -> Files {
+        self.settings.borrow().files.clone()
+    }
+
+    pub(crate) fn log(&self, whose: &Whose, record: &Record) {
+        self.logs.borrow().write(&self.zone, whose, record);
+    }
+
+    /// Reaches into a session's mailbox; `None` when the session has ended.
+    pub(crate) fn mail<T>(&self, session: SessionId, reach: impl FnOnce(&mut Mail) -> T) -> Option<T> {
+        self.mailboxes.borrow_mut().get_mut(&session).map(reach)
+    }
+
+    fn show(&self) {
+        let clients = self.mailboxes.borrow().len();
+        self.title.borrow_mut().set(&format!("wharfd: session, {clients} clients"));
+    }
+
+    fn welcome(self: &Rc<Self>, session: SessionId, peer: SocketAddr, local: SocketAddr, welcome: Welcome, clients: u32, socket: OwnedFd) {
+        let mapped = self.settings.borrow().config.wharf.log_mapped_addresses;
+        let whose = Whose::new(session, peer, mapped);
+        let mut machine = Session::new(self.policy(), peer, local, clients);
+        let first = machine.greet(welcome);
+        self.mailboxes.borrow_mut().insert(session, Mail::default());
+        self.show();
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if let Ok(control) = Control::new(Rc::clone(&worker), whose, socket, machine) {
+                Box::pin(control.serve(first)).await;
+            }
+            worker.farewell(session).await;
+        });
+    }
+
+    async fn farewell(&self, session: SessionId) {
+        self.mailboxes.borrow_mut().remove(&session);
+        self.show();
+        let _ = self.listener.send(&listener::FromWorker::Ended { session }).await;
+        let _ = self.monitor.send(&monitor::FromWorker::Gone { session }).await;
+        if self.drain.borrow().is_some() && self.mailboxes.borrow().is_empty() {
+            self.drain.send_modify(|_| {});
+        }
+    }
+}
+
+/// Ends when the server drains and the last session is gone.
+async fn drained(worker: &Rc<Worker>) {
+    let mut drain = worker.drain.subscribe();
+    loop {
+        if drain.borrow_and_update().is_some() && worker.mailboxes.borrow().is_empty() {
+            return;
+        }
+        if drain.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
+    while let Some(mut received) = worker.monitor.receive(&worker.scratch).await? {
+        match received.message {
+            monitor::ToWorker::Configure { text, banner, user_list, passive_address } => {
+                let wanted = Wanted { banner, user_list, passive_address };
+                match Settings::read(&text, wanted, received.descriptors) {
+                    Ok(settings) => *worker.settings.borrow_mut() = settings,
+                    Err(error) => eprintln!("wharfd: session: keeps its configuration: {error}"),
+                }
+            }
+            monitor::ToWorker::Logs(which) => {
+                let mut descriptors = received.descriptors.into_iter();
+                let mut take = |wanted: bool| if wanted { descriptors.next() } else { None };
+                *worker.logs.borrow_mut() = Logs {
+                    vsftpd: take(which.vsftpd),
+                    xferlog: take(which.xferlog),
+                    syslog: take(which.syslog),
+                    live: take(which.live),
+                };
+            }
+            monitor::ToWorker::Verdict { session, ref verdict } => {
+                let verdict = verdict.clone();
+                let channel = received.descriptor();
+                worker.mail(session, |mail| mail.verdict.deliver((verdict, channel)));
+            }
+            monitor::ToWorker::OwnerChanged { session, done } => {
+                worker.mail(session, |mail| mail.owner.deliver(done));
+            }
+            monitor::ToWorker::Drain { seconds } => {
+                let end = Instant::now() + Duration::from_secs(u64::from(seconds));
+                worker.drain.send_replace(Some(end));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
+    while let Some(mut received) = worker.listener.receive(&worker.scratch).await? {
+        let descriptor = received.descriptor();
+        match received.message {
+            listener::ToWorker::Accepted { session, peer, local, admission, clients } => {
+                let welcome = match admission {
+                    listener::Admission::Welcome => Welcome::Ok,
+                    listener::Admission::TooManyClients => Welcome::TooManyClients,
+                    listener::Admission::TooManyFromAddress => Welcome::TooManyFromAddress,
+                };
+                if let Some(socket) = descriptor {
+                    worker.welcome(session, peer, local, welcome, clients, socket);
+                }
+            }
+            listener::ToWorker::Expecting { session, port } => {
+                worker.mail(session, |mail| mail.port.deliver(port));
+            }
+            listener::ToWorker::Arrived { session } => {
+                if let Some(socket) = descriptor {
+                    worker.mail(session, |mail| mail.arrival.deliver(Some(socket)));
+                }
+            }
+            listener::ToWorker::Dialled { session, .. } => {
+                worker.mail(session, |mail| mail.arrival.deliver(descriptor));
+            }
+        }
+    }
+    // The listener died. Nobody new comes here; who is here gets the time of a drain for what is running.
+    worker.drain.send_if_modified(|end| {
+        let first = end.is_none();
+        end.get_or_insert_with(|| Instant::now() + ORPHANED);
+        first
+    });
+    drained(worker).await;
+    Ok(())
+}

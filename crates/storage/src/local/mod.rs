@@ -1,0 +1,152 @@
+//! Storage on this machine's file systems, beneath one directory, with the rights of this process's user.
+//!
+//! The kernel decides what the user may do; [`Rules`] narrow it further, whatever the session believes. Nothing
+//! here waits: FIFOs and devices are refused, held locks are answered with [`Failure::Busy`].
+
+mod alone;
+mod attributes;
+mod change;
+mod enter;
+mod open;
+
+pub use open::Upload;
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, OFlags};
+use wharf_ipc::broker::Rules;
+use wharf_os::beneath::Root;
+use wharf_proto::entry::Entry;
+use wharf_proto::failure::Failure;
+use wharf_proto::ftp::listing::Owners;
+use wharf_proto::path::VirtualPath;
+use wharf_proto::pattern;
+use wharf_proto::store::{Answer, Request};
+
+use crate::failure;
+use crate::listing::Job;
+use crate::zone::Zone;
+
+pub(crate) use attributes::{entry_at, entry_of, is_accessible};
+
+/// How much of a directory is read at once; larger buffers gain nothing.
+const DIRECTORY_BUFFER: usize = 64 * 1024;
+
+/// One directory tree as one user may use it.
+#[derive(Debug)]
+pub struct Local {
+    root: Root,
+    /// Whether the root is the process's own.
+    is_whole: bool,
+    pub(crate) rules: Rules,
+    pub(crate) owners: Owners,
+    pub(crate) zone: Zone,
+    pub(crate) buffer: Vec<u8>,
+}
+
+/// What a request leads to.
+#[derive(Debug)]
+pub struct Served {
+    /// What the session hears.
+    pub answer: Answer,
+    /// What comes along: a file, or a pipe's reading end.
+    pub descriptor: Option<OwnedFd>,
+    /// The work that remains: a listing to be written.
+    pub job: Option<Job>,
+}
+
+impl From<Answer> for Served {
+    fn from(answer: Answer) -> Self {
+        Self { answer, descriptor: None, job: None }
+    }
+}
+
+/// A session that does what no session of ours does: its channel is to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishedNothing;
+
+impl Local {
+    /// Takes a directory as the root, with what must be loaded before confinement.
+    ///
+    /// # Errors
+    /// The root cannot be looked at.
+    pub fn new(root: Root, rules: Rules, owners: Owners, zone: Zone) -> Result<Self, Failure> {
+        let own = entry_of(&root)?;
+        let everything = entry_at(rustix::fs::CWD, b"/").map_err(failure::of)?;
+        let is_whole = (own.device, own.inode) == (everything.device, everything.inode);
+        Ok(Self { root, is_whole, rules, owners, zone, buffer: Vec::with_capacity(DIRECTORY_BUFFER) })
+    }
+
+    /// Carries out one request of one login; `upload` is the login's own.
+    ///
+    /// # Errors
+    /// [`FinishedNothing`] when `Finish` comes without an upload.
+    pub fn serve(&self, request: Request, upload: &mut Option<Upload>) -> Result<Served, FinishedNothing> {
+        let served = match request {
+            Request::Finish(fate) => {
+                upload.take().ok_or(FinishedNothing)?.finish(fate, &self.rules).map(|()| Answer::Done.into())
+            }
+            Request::Enter(path) => self.enter(&path).map(|entered| Answer::Entered(entered).into()),
+            Request::Look { path, follow } => {
+                self.look(&path, follow).map(|looked| Answer::Looked(looked).into())
+            }
+            Request::OpenRead(path) => self
+                .open_read(&path)
+                .map(|(file, size)| Served { descriptor: Some(file), ..Answer::Opened { size }.into() }),
+            Request::OpenWrite { path, writing, umask } => {
+                if let Some(forgotten) = upload.take() {
+                    forgotten.abandon(&self.rules);
+                }
+                self.open_write(&path, writing, umask).map(|(file, opened, begun)| {
+                    *upload = Some(begun);
+                    let answer = Answer::OpenedForWriting(opened);
+                    Served { descriptor: Some(file), ..answer.into() }
+                })
+            }
+            Request::List(list) => Job::begin(self, list).map(|begun| Served {
+                answer: Answer::Listing { opened: begun.job.is_some() },
+                descriptor: Some(begun.reader),
+                job: begun.job,
+            }),
+            Request::Change(change) => self.change(&change).map(|()| Answer::Done.into()),
+        };
+        Ok(served.unwrap_or_else(|failure| Answer::Refused(failure).into()))
+    }
+
+    /// Opens beneath the root.
+    pub(crate) fn open(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd, Failure> {
+        self.root.resolve(path.as_bytes(), flags, Mode::empty()).map_err(failure::of)
+    }
+
+    /// Opens the directory that holds an entry, and names the entry in it.
+    pub(crate) fn parent<'p>(&self, path: &'p VirtualPath) -> Result<(OwnedFd, &'p [u8]), Failure> {
+        self.root.parent(path.as_bytes()).map_err(failure::of)
+    }
+
+    /// Refuses what a rule does not allow.
+    pub(crate) fn only_if(allowed: bool) -> Result<(), Failure> {
+        if allowed { Ok(()) } else { Err(Failure::Denied) }
+    }
+
+    /// Refuses paths that `deny_file` speaks of.
+    pub(crate) fn permit(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let denied = self.rules.deny.as_ref().is_some_and(|rule| pattern::denies(rule, path.as_bytes()));
+        Self::only_if(!denied)
+    }
+
+    /// Refuses to show the content of what not everybody may read, where that is the rule.
+    pub(crate) fn permit_reading(&self, entry: &Entry) -> Result<(), Failure> {
+        Self::only_if(!self.rules.world_readable_only || entry.mode & 0o004 != 0)
+    }
+
+    /// Tells whether a listing may show a name.
+    pub(crate) fn shows(&self, name: &[u8]) -> bool {
+        let mut rules = [&self.rules.hide, &self.rules.deny].into_iter().flatten();
+        !rules.any(|rule| pattern::denies(rule, name))
+    }
+
+    /// Tells whether the root is the whole of what this process can see, so that no path leads out of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+}
