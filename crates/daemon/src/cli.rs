@@ -72,7 +72,13 @@ fn sources(arguments: &[OsString]) -> Result<Vec<Source>, ExitCode> {
         }
     }
     if !named {
-        sources.extend(DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()).map(|path| Source::File(path.into())));
+        sources.extend(
+            DEFAULT_FILES
+                .iter()
+                .map(Path::new)
+                .find(|path| path.exists())
+                .map(|path| Source::File(path.into())),
+        );
     }
     Ok(sources)
 }
@@ -110,7 +116,8 @@ fn explain(arguments: &[OsString]) -> ExitCode {
             ExitCode::SUCCESS
         }
         None => {
-            let hint = wharf_config::nearest(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            let hint =
+                wharf_config::nearest(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             eprintln!("wharfd: there is no option {name}{hint}");
             ExitCode::from(UNUSABLE)
         }
@@ -119,7 +126,7 @@ fn explain(arguments: &[OsString]) -> ExitCode {
 
 fn share(arguments: &[OsString]) -> ExitCode {
     match read_share(arguments) {
-        Ok(share) => monitor::run(Site::Share(share)),
+        Ok(share) => monitor::run(Site::Share(Box::new(share))),
         Err(text) => {
             eprintln!("wharfd share: {text}");
             ExitCode::from(UNUSABLE)
@@ -142,7 +149,9 @@ fn read_share(arguments: &[OsString]) -> Result<Share, String> {
             Some("--write") => write = true,
             Some("--user") => user = Some(value()?.clone()),
             Some("--password-file") => password_file = Some(PathBuf::from(value()?)),
-            Some(option) if option.starts_with('-') => return Err(format!("unknown option {option}\n{USAGE}")),
+            Some(option) if option.starts_with('-') => {
+                return Err(format!("unknown option {option}\n{USAGE}"));
+            }
             _ if folder.is_none() => folder = Some(PathBuf::from(argument)),
             _ => return Err(format!("one folder at a time; what is {}?", argument.display())),
         }
@@ -170,7 +179,9 @@ fn login(user: Option<OsString>, password_file: Option<&Path>) -> Result<Option<
             }
             Ok(Some(SharedAccount { name: user.into_vec(), password: Secret::new(password) }))
         }
-        (Some(_), None) => Err("--user needs --password-file: a password on the command line is seen by everybody".into()),
+        (Some(_), None) => {
+            Err("--user needs --password-file: a password on the command line is seen by everybody".into())
+        }
         (None, Some(_)) => Err("--password-file needs --user".into()),
     }
 }
@@ -212,5 +223,11 @@ fn whose_rights(folder: &Path) -> Result<Option<wharf_os::identity::Account>, St
         return Ok(Some(nobody));
     }
     let gid = std::fs::metadata(folder).map_or(nobody.gid, |folder| folder.gid());
-    Ok(Some(wharf_os::identity::Account { uid: owner, gid, groups: vec![gid], home: folder.to_owned(), ..nobody }))
+    Ok(Some(wharf_os::identity::Account {
+        uid: owner,
+        gid,
+        groups: vec![gid],
+        home: folder.to_owned(),
+        ..nobody
+    }))
 }

@@ -34,7 +34,12 @@ impl<Out: Serialize, In: DeserializeOwned> Outbox<Out, In> {
     }
 
     /// Sends a message, now or as soon as there is room. An error means that the reader is gone.
-    pub(crate) fn send(&mut self, poller: &Poller, message: Out, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    pub(crate) fn send(
+        &mut self,
+        poller: &Poller,
+        message: Out,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()> {
         self.queue.push_back((message, descriptors));
         // A queue that was not empty is being watched already: its turn comes when there is room.
         if self.queue.len() == 1 { self.flush(poller) } else { self.rewatch(poller) }

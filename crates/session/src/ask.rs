@@ -54,7 +54,13 @@ impl Hands {
     }
 
     /// Answers everything that takes no long time.
-    pub(crate) async fn ask(&mut self, worker: &Rc<Worker>, machine: &mut Session, whose: &Whose, ask: Ask) -> Step {
+    pub(crate) async fn ask(
+        &mut self,
+        worker: &Rc<Worker>,
+        machine: &mut Session,
+        whose: &Whose,
+        ask: Ask,
+    ) -> Step {
         match ask {
             Ask::Login(attempt, then) => {
                 let verdict = self.login(worker, attempt, whose).await;
@@ -129,7 +135,9 @@ impl Hands {
                 self.source = Some(Source::File(Arc::new(file)));
             }
             (Answer::Listing { .. }, Some(pipe)) => self.source = Some(Source::Listing(Arc::new(pipe))),
-            (Answer::Opened { .. } | Answer::OpenedForWriting(_) | Answer::Listing { .. }, None) => return broken,
+            (Answer::Opened { .. } | Answer::OpenedForWriting(_) | Answer::Listing { .. }, None) => {
+                return broken;
+            }
             _ => {}
         }
         received.message
@@ -141,7 +149,8 @@ impl Hands {
         let Ok(pipe) = watch(pipe, Interest::READABLE) else { return octets };
         let mut piece = vec![0; 64 * 1024];
         while octets.len() < most {
-            let read = pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *piece)?)).await;
+            let read =
+                pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *piece)?)).await;
             match read {
                 Ok(read @ 1..) => octets.extend_from_slice(piece.get(..read).unwrap_or_default()),
                 _ => break,
@@ -189,7 +198,13 @@ impl<'a> Work<'a> {
                 let progress = Rc::new(Cell::new(0));
                 let stall = machine.policy().data_timeout;
                 let run = transfer(worker, wish, hands, stall, Rc::clone(&progress));
-                Self::Move { run, progress, begin: Instant::now(), outcome: Outcome::Aborted, then: Some(then) }
+                Self::Move {
+                    run,
+                    progress,
+                    begin: Instant::now(),
+                    outcome: Outcome::Aborted,
+                    then: Some(then),
+                }
             }
             Ask::Connect(route, then) => {
                 let (accept, connect) = (machine.policy().accept_timeout, machine.policy().connect_timeout);

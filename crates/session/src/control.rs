@@ -13,6 +13,7 @@ use tokio::io::unix::AsyncFd;
 use wharf_proto::ftp::line::{Decoder, Line};
 use wharf_proto::ftp::server::ask::{Ask, Step};
 use wharf_proto::ftp::server::session::{Aside, Next, Session};
+use zeroize::Zeroize;
 
 use crate::ask::{Hands, Work};
 use crate::log::Whose;
@@ -28,8 +29,8 @@ pub(crate) struct Control {
     whose: Whose,
     socket: AsyncFd<OwnedFd>,
     decoder: Decoder,
-    /// A line that came during a transfer and waits for its end.
-    parked: Option<Vec<u8>>,
+    /// What came during a transfer and waits for its end.
+    parked: Option<Heard>,
     machine: Session,
 }
 
@@ -42,7 +43,12 @@ enum Heard {
 
 impl Control {
     /// Takes over a connection that the listener accepted.
-    pub(crate) fn new(worker: Rc<Worker>, whose: Whose, socket: OwnedFd, machine: Session) -> io::Result<Self> {
+    pub(crate) fn new(
+        worker: Rc<Worker>,
+        whose: Whose,
+        socket: OwnedFd,
+        machine: Session,
+    ) -> io::Result<Self> {
         let socket = watch(socket, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { worker, whose, socket, decoder: Decoder::default(), parked: None, machine })
     }
@@ -71,8 +77,8 @@ impl Control {
     }
 
     async fn wait_for_command(&mut self) -> Option<Step> {
-        if let Some(line) = self.parked.take() {
-            return Some(self.machine.command(&line));
+        if let Some(parked) = self.parked.take() {
+            return self.take_in(parked);
         }
         let idle = self.machine.policy().idle_timeout;
         let mut drain = self.worker.drain.subscribe();
@@ -83,9 +89,20 @@ impl Control {
         };
         match heard {
             None => Some(self.machine.idle_timeout()),
-            Some(Heard::Line(line)) => Some(self.machine.command(&line)),
-            Some(Heard::TooLong) => Some(self.machine.line_too_long()),
-            Some(Heard::Gone) => None,
+            Some(heard) => self.take_in(heard),
+        }
+    }
+
+    fn take_in(&mut self, heard: Heard) -> Option<Step> {
+        match heard {
+            Heard::Line(mut line) => {
+                let step = self.machine.command(&line);
+                // Security: it may have been a password.
+                line.zeroize();
+                Some(step)
+            }
+            Heard::TooLong => Some(self.machine.line_too_long()),
+            Heard::Gone => None,
         }
     }
 
@@ -116,9 +133,9 @@ impl Control {
                             }
                         }
                         Aside::Abort => break work.abort(&mut self.machine, hands),
-                        Aside::Later => self.parked = Some(line),
+                        Aside::Later => self.parked = Some(Heard::Line(line)),
                     },
-                    Heard::TooLong => self.parked = Some(vec![b' '; 0]),
+                    Heard::TooLong => self.parked = Some(Heard::TooLong),
                     Heard::Gone => {
                         gone = true;
                         break work.abort(&mut self.machine, hands);

@@ -52,7 +52,10 @@ where
 pub(crate) type Scratch = std::cell::RefCell<Vec<u8>>;
 
 /// What can be sent over a link.
-pub(crate) trait Speakable: wharf_ipc::serde::Serialize + wharf_ipc::serde::de::DeserializeOwned {}
+pub(crate) trait Speakable:
+    wharf_ipc::serde::Serialize + wharf_ipc::serde::de::DeserializeOwned
+{
+}
 impl<T: wharf_ipc::serde::Serialize + wharf_ipc::serde::de::DeserializeOwned> Speakable for T {}
 /// What can be received over a link.
 pub(crate) trait Understandable: Speakable {}

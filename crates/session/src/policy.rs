@@ -41,7 +41,11 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         directory_messages: config.messages.dirmessage_enable,
         local_time: config.listing.use_localtime,
         change_owner: config.anonymous.chown_uploads,
-        commands_allowed: config.commands.cmds_allowed.as_ref().map(|verbs| verbs.iter().map(upper).collect()),
+        commands_allowed: config
+            .commands
+            .cmds_allowed
+            .as_ref()
+            .map(|verbs| verbs.iter().map(upper).collect()),
         commands_denied: config.commands.cmds_denied.iter().flatten().map(upper).collect(),
         deny_file: octets(config.download.deny_file.as_ref()),
         download_file: octets(config.download.download_file.as_ref()),
@@ -139,7 +143,8 @@ mod tests {
 
     #[test]
     fn nobody_writes_unless_write_enable_says_so() {
-        let rules = rules("anon_upload_enable=YES\nanon_other_write_enable=YES\nanon_mkdir_write_enable=YES\n");
+        let rules =
+            rules("anon_upload_enable=YES\nanon_other_write_enable=YES\nanon_mkdir_write_enable=YES\n");
         let rights = rules.anonymous_rights;
         assert!(!rights.upload && !rights.overwrite && !rights.make_directory && !rights.remove);
         assert!(!rules.local_rights.upload && !rules.local_rights.set_mode);

@@ -27,21 +27,26 @@ impl Pool {
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..THREADS {
             let receiver = Arc::clone(&receiver);
-            thread::Builder::new().name(format!("disk {number}")).stack_size(128 * 1024).spawn(move || {
-                loop {
-                    let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    match job {
-                        Ok(job) => job(),
-                        Err(mpsc::RecvError) => return,
+            thread::Builder::new().name(format!("disk {number}")).stack_size(128 * 1024).spawn(
+                move || {
+                    loop {
+                        let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        match job {
+                            Ok(job) => job(),
+                            Err(mpsc::RecvError) => return,
+                        }
                     }
-                }
-            })?;
+                },
+            )?;
         }
         Ok(Self(sender))
     }
 
     /// Runs something that may sleep; `None` when the queue is full or the job died.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (answer, wait) = oneshot::channel();
         let job: Job = Box::new(move || {
             // The transfer may have been broken off meanwhile; then nobody waits.

@@ -58,8 +58,10 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     let monitor = MonitorLink::from(inherited.require("monitor")?);
     let listener = ListenerLink::from(inherited.require("listener")?);
     let mut scratch = wharf_ipc::link::scratch();
-    let Some(Received { message: monitor::ToWorker::Configure { text, banner, user_list, passive_address }, descriptors }) =
-        monitor.receive(&mut scratch)?
+    let Some(Received {
+        message: monitor::ToWorker::Configure { text, banner, user_list, passive_address },
+        descriptors,
+    }) = monitor.receive(&mut scratch)?
     else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message was no configuration"));
     };
@@ -103,7 +105,10 @@ fn shut_in(config: &Config) -> io::Result<()> {
     if identity::is_root() && !config.process.run_as_launching_user {
         let name = config.process.nopriv_user.as_ref().map_or(&b"nobody"[..], |name| name);
         let account = identity::lookup(name)?.ok_or_else(|| {
-            io::Error::other(format!("cannot locate user entry:{} (nopriv_user)", String::from_utf8_lossy(name)))
+            io::Error::other(format!(
+                "cannot locate user entry:{} (nopriv_user)",
+                String::from_utf8_lossy(name)
+            ))
         })?;
         let empty = process::vanished_directory()?;
         process::enter_root(&empty)?;
@@ -138,6 +143,8 @@ struct Settings {
     policy: Arc<Policy>,
 }
 
+/// What came along with a configuration.
+#[derive(Clone, Copy)]
 struct Wanted {
     banner: bool,
     user_list: bool,
@@ -146,8 +153,9 @@ struct Wanted {
 
 impl Settings {
     fn read(text: &[u8], wanted: Wanted, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
-        let loaded = wharf_config::parse(text, None, &Config::default())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the configuration cannot be read again"))?;
+        let loaded = wharf_config::parse(text, None, &Config::default()).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidData, "the configuration cannot be read again")
+        })?;
         let mut descriptors = descriptors.into_iter();
         let banner = read_file(wanted.banner, &mut descriptors)?;
         let user_list = read_file(wanted.user_list, &mut descriptors)?;
@@ -174,26 +182,22 @@ fn read_file(wanted: bool, descriptors: &mut impl Iterator<Item = OwnedFd>) -> i
 /// Answers on their way to one session.
 #[derive(Default)]
 pub(crate) struct Mail {
-    pub(crate) verdict: Box1<(monitor::Verdict, Option<OwnedFd>)>,
-    pub(crate) port: Box1<Option<u16>>,
-    pub(crate) arrival: Box1<Option<OwnedFd>>,
-    pub(crate) owner: Box1<bool>,
+    pub(crate) verdict: Slot<(monitor::Verdict, Option<OwnedFd>)>,
+    pub(crate) port: Slot<Option<u16>>,
+    pub(crate) arrival: Slot<Option<OwnedFd>>,
+    pub(crate) owner: Slot<bool>,
 }
 
 /// A place for one answer, which may come before or after somebody waits for it.
-pub(crate) enum Box1<T> {
+#[derive(Default)]
+pub(crate) enum Slot<T> {
+    #[default]
     Empty,
     Waiting(oneshot::Sender<T>),
     Here(T),
 }
 
-impl<T> Default for Box1<T> {
-    fn default() -> Self {
-        Self::Empty
-    }
-}
-
-impl<T> Box1<T> {
+impl<T> Slot<T> {
     /// Waits for the answer, or takes the one that is here.
     pub(crate) fn wait(&mut self) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
@@ -247,8 +251,19 @@ impl Worker {
         self.title.borrow_mut().set(&format!("wharfd: session, {clients} clients"));
     }
 
-    fn welcome(self: &Rc<Self>, session: SessionId, peer: SocketAddr, local: SocketAddr, welcome: Welcome, clients: u32, socket: OwnedFd) {
-        let mapped = self.settings.borrow().config.wharf.log_mapped_addresses;
+    fn welcome(
+        self: &Rc<Self>,
+        session: SessionId,
+        peer: SocketAddr,
+        local: SocketAddr,
+        welcome: Welcome,
+        clients: u32,
+        socket: OwnedFd,
+    ) {
+        let mapped = {
+            let config = &self.settings.borrow().config;
+            config.wharf.log_mapped_addresses && config.listen.listen_ipv6
+        };
         let whose = Whose::new(session, peer, mapped);
         let mut machine = Session::new(self.policy(), peer, local, clients);
         let first = machine.greet(welcome);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use common::{path, rules, wish};
-use wharf_ipc::broker::{Answer, Request, Rules};
+use wharf_ipc::broker::{Answer, NewLogin, Request, Rules, Started};
 use wharf_ipc::link::{self, Link};
 use wharf_os::channel::Channel;
 use wharf_proto::store::{Facts, Fate, Format, ListFlags, Writing};
@@ -20,7 +20,7 @@ type Session = Link<Request, Answer>;
 
 struct Broker {
     directory: tempfile::TempDir,
-    monitor: Channel,
+    monitor: Link<NewLogin, Started>,
     thread: JoinHandle<std::io::Result<()>>,
 }
 
@@ -30,12 +30,12 @@ impl Broker {
         let local = common::local(&directory.path().join("root"), rules);
         let (monitor, theirs) = Channel::pair().unwrap();
         let service = Service::new(theirs, local).unwrap();
-        Self { directory, monitor, thread: std::thread::spawn(move || service.run()) }
+        Self { directory, monitor: Link::new(monitor), thread: std::thread::spawn(move || service.run()) }
     }
 
     fn login(&self) -> Session {
         let (ours, theirs) = Channel::pair().unwrap();
-        self.monitor.send(b"\0", &[theirs.as_fd()]).unwrap();
+        self.monitor.send_with(&NewLogin { number: 1 }, &[theirs.as_fd()]).unwrap();
         Session::new(ours)
     }
 
@@ -97,7 +97,7 @@ fn two_sessions_list_five_thousand_entries_at_once_through_slow_readers() {
         readers.push((waiting(reader.unwrap()), Vec::new()));
     }
     // Small bites in turn: each listing is larger than its pipe, so both wait in the middle again and again.
-    let mut bite = [0; 700];
+    let mut bite = [0; 4096];
     let mut open = readers.len();
     while open > 0 {
         open = 0;
@@ -178,7 +178,7 @@ fn a_login_that_misbehaves_loses_its_channel_and_others_do_not_notice() {
     giver.send_with(&Request::Enter(path("/")), &[good.as_fd()]).unwrap();
     assert!(is_closed(&giver));
     let (babbler, theirs) = Channel::pair().unwrap();
-    broker.monitor.send(b"\0", &[theirs.as_fd()]).unwrap();
+    broker.monitor.send_with(&NewLogin { number: 2 }, &[theirs.as_fd()]).unwrap();
     drop(theirs);
     babbler.send(&[0xff; 100], &[]).unwrap();
     assert_eq!(babbler.receive(&mut [0; 8], &mut Vec::new()).unwrap(), None);

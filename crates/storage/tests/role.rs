@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use wharf_ipc::broker::{Answer, Identity, Request, Rules, Start, Started};
+use wharf_ipc::broker::{Answer, Identity, NewLogin, Request, Rules, Start, Started};
 use wharf_ipc::link::{self, Link};
 use wharf_os::channel::Channel;
 use wharf_proto::failure::Failure;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 struct Broker {
     child: Child,
-    monitor: Channel,
+    monitor: Link<NewLogin, Started>,
 }
 
 impl Broker {
@@ -54,12 +54,12 @@ impl Broker {
         let link: Link<Start, Started> = Link::new(monitor);
         link.send(start).unwrap();
         let started = link.receive(&mut link::scratch()).unwrap().unwrap().message;
-        (Self { child, monitor: Channel::from(OwnedFd::from(link)) }, started)
+        (Self { child, monitor: Link::from(OwnedFd::from(link)) }, started)
     }
 
     fn login(&self) -> Link<Request, Answer> {
         let (ours, theirs) = Channel::pair().unwrap();
-        self.monitor.send(b"\0", &[theirs.as_fd()]).unwrap();
+        self.monitor.send_with(&NewLogin { number: 1 }, &[theirs.as_fd()]).unwrap();
         Link::new(ours)
     }
 

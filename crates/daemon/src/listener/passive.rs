@@ -292,13 +292,11 @@ mod tests {
 
     /// A range of `length` ports nobody uses at the moment.
     fn rules(length: u16) -> Rules {
-        let free = (20_000..30_000_u16)
-            .step_by(16)
-            .map(|low| low + (std::process::id() % 499) as u16 * 16 % 8_000)
-            .find(|low| {
-                (*low..*low + length).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
-            })
-            .unwrap();
+        // Tests run beside each other: each looks for its range in another place.
+        static TESTS: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+        let place = 20_000 + 1_000 * TESTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let free = (place..place + 1_000).step_by(16).find(|low| (*low..*low + length).all(is_free)).unwrap();
         Rules { range: free..=free + length - 1, spare: 64, tries: 9 }
     }
 

@@ -28,6 +28,7 @@ impl House {
     fn open(options: &str) -> Self {
         let (monitor, theirs) = Monitor::pair().unwrap();
         let thread = std::thread::spawn(move || Listener::new(theirs)?.serve());
+        let text = format!("listen_address=127.0.0.1\nlisten_port=0\n{options}");
         let mut house =
             Self { monitor: Some(monitor), thread: Some(thread), address: ([127, 0, 0, 1], 0).into(), text };
         let FromListener::Listening(addresses) = house.configure(&house.text) else {

@@ -53,7 +53,11 @@ impl Monitor {
                 Ok(number) => number,
                 Err(error) => {
                     eprintln!("wharfd: monitor: cannot start a broker: {error}");
-                    return self.settle_attempt(waiting, oops(b"cannot start the process that opens your files"), None);
+                    return self.settle_attempt(
+                        waiting,
+                        oops(b"cannot start the process that opens your files"),
+                        None,
+                    );
                 }
             },
         };
@@ -79,7 +83,9 @@ impl Monitor {
         self.poller.add(&link, key::BROKER | number, Interest::Read)?;
         let uid = start.identity.as_ref().map(|identity| identity.uid);
         let state = State::Starting(Vec::new());
-        self.brokers.running.insert(number, Broker { child, link, name: name.clone(), uid, state, logins: 0, seen: 0 });
+        self.brokers
+            .running
+            .insert(number, Broker { child, link, name: name.clone(), uid, state, logins: 0, seen: 0 });
         self.brokers.by_start.insert(name, number);
         Ok(number)
     }
@@ -110,7 +116,11 @@ impl Monitor {
             Err(error) => {
                 let error: io::Error = error;
                 eprintln!("wharfd: monitor: a broker takes no logins: {error}");
-                self.settle_attempt(waiting, oops(b"the process that opens your files does not answer"), None);
+                self.settle_attempt(
+                    waiting,
+                    oops(b"the process that opens your files does not answer"),
+                    None,
+                );
             }
         }
     }
@@ -137,7 +147,9 @@ impl Monitor {
                 (Started::Unusable { directory, failure }, State::Starting(queue)) => {
                     let queue = std::mem::take(queue);
                     let shown = String::from_utf8_lossy(&directory).into_owned();
-                    eprintln!("wharfd: monitor: cannot change directory:{shown} ({failure:?}), so nobody gets in there");
+                    eprintln!(
+                        "wharfd: monitor: cannot change directory:{shown} ({failure:?}), so nobody gets in there"
+                    );
                     for waiting in queue {
                         let text = [b"cannot change directory:", directory.as_slice()].concat();
                         self.settle_attempt(waiting, oops(&text), None);
@@ -158,7 +170,9 @@ impl Monitor {
         let _ = self.poller.remove(&broker.link);
         let status = end(&mut broker.child);
         if let Some(why) = why {
-            eprintln!("wharfd: monitor: a broker {why} ({status}); its logins are lost, new ones get a new broker");
+            eprintln!(
+                "wharfd: monitor: a broker {why} ({status}); its logins are lost, new ones get a new broker"
+            );
         }
         if let State::Starting(queue) = broker.state {
             for waiting in queue {
@@ -178,7 +192,8 @@ impl Monitor {
     }
 
     pub(super) fn broker_idle(&mut self, number: u64) {
-        let idle = self.brokers.running.get(&number).is_some_and(|broker| broker.logins == 0 && broker.is_ready());
+        let idle =
+            self.brokers.running.get(&number).is_some_and(|broker| broker.logins == 0 && broker.is_ready());
         if idle {
             self.broker_ended(number, None);
         }
@@ -187,7 +202,8 @@ impl Monitor {
     /// `chown_uploads`: acts on the descriptor after looking at it, never on a name.
     // Security: a session can hand over any descriptor it holds; only a fresh upload of its own identity qualifies.
     pub(super) fn change_owner(&self, broker: u64, file: &OwnedFd) -> bool {
-        let (Some(owner), Some(broker)) = (&self.settings.new_owner, self.brokers.running.get(&broker)) else {
+        let (Some(owner), Some(broker)) = (&self.settings.new_owner, self.brokers.running.get(&broker))
+        else {
             return false;
         };
         let Ok(stat) = rustix::fs::fstat(file) else { return false };
@@ -210,4 +226,3 @@ impl Broker {
 fn oops(text: &[u8]) -> Verdict {
     Verdict::Oops { text: text.to_vec() }
 }
-

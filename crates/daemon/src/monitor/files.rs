@@ -39,14 +39,23 @@ impl Files {
     pub(super) fn open(config: &Config) -> Result<Self, String> {
         let banner = config.messages.banner_file.as_ref().map(|path| open(path, "banner")).transpose()?;
         let wants_list = config.access.userlist_enable && config.access.local_enable;
-        let user_list =
-            config.access.userlist_file.as_ref().filter(|_| wants_list).map(|path| open(path, "user list")).transpose()?;
+        let user_list = config
+            .access
+            .userlist_file
+            .as_ref()
+            .filter(|_| wants_list)
+            .map(|path| open(path, "user list"))
+            .transpose()?;
         Ok(Self { banner, user_list })
     }
 
     /// The descriptors for a worker, in the order of the message.
     pub(super) fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
-        [&self.banner, &self.user_list].into_iter().flatten().map(|watched| watched.file.as_fd().try_clone_to_owned()).collect()
+        [&self.banner, &self.user_list]
+            .into_iter()
+            .flatten()
+            .map(|watched| watched.file.as_fd().try_clone_to_owned())
+            .collect()
     }
 
     /// Opens a file again that was replaced or changed; true when there was one.
@@ -54,11 +63,11 @@ impl Files {
         let names = [config.messages.banner_file.as_ref(), config.access.userlist_file.as_ref()];
         let mut changed = false;
         for (file, name) in [&mut self.banner, &mut self.user_list].into_iter().zip(names) {
-            if let (Some(open), Some(name)) = (file.as_ref(), name) {
-                if let Some(newer) = newer(open, name) {
-                    *file = Some(newer);
-                    changed = true;
-                }
+            if let (Some(open), Some(name)) = (file.as_ref(), name)
+                && let Some(newer) = newer(open, name)
+            {
+                *file = Some(newer);
+                changed = true;
             }
         }
         changed
@@ -86,7 +95,9 @@ pub(super) fn lines(name: &[u8]) -> std::io::Result<Vec<Vec<u8>>> {
 }
 
 fn open(name: &[u8], what: &str) -> Result<Watched, String> {
-    File::open(path(name)).and_then(watch).map_err(|error| format!("cannot read {what} file:{} ({error})", path(name).display()))
+    File::open(path(name))
+        .and_then(watch)
+        .map_err(|error| format!("cannot read {what} file:{} ({error})", path(name).display()))
 }
 
 fn path(name: &[u8]) -> &Path {

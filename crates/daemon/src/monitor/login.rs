@@ -54,8 +54,16 @@ pub(super) struct Waiting {
 
 impl Monitor {
     /// Decides one attempt, at once or later.
-    pub(super) fn attempt(&mut self, worker: u32, session: SessionId, peer: IpAddr, name: Vec<u8>, password: Secret) {
-        let mut waiting = Waiting { worker, session, user: name.clone(), class: Class::Local, overlay: Vec::new() };
+    pub(super) fn attempt(
+        &mut self,
+        worker: u32,
+        session: SessionId,
+        peer: IpAddr,
+        name: Vec<u8>,
+        password: Secret,
+    ) {
+        let mut waiting =
+            Waiting { worker, session, user: name.clone(), class: Class::Local, overlay: Vec::new() };
         let failures = self.workers.known(worker, session).map_or(0, |known| known.failures);
         if failures >= self.settings.config.limits.max_login_fails.max(1) {
             return self.settle_attempt(waiting, refused("too many failures"), None);
@@ -96,7 +104,8 @@ impl Monitor {
     }
 
     fn attempt_anonymously(&mut self, mut waiting: Waiting, password: &Secret) {
-        let listed = |name: Option<&bstr::BString>| name.map(|name| files::lines(name)).unwrap_or(Ok(Vec::new()));
+        let listed =
+            |name: Option<&bstr::BString>| name.map(|name| files::lines(name)).unwrap_or(Ok(Vec::new()));
         let anonymous = &self.settings.config.anonymous;
         let mut welcome = true;
         if anonymous.deny_email_enable {
@@ -116,7 +125,8 @@ impl Monitor {
         match self.user_config(&mut waiting) {
             Ok(config) => {
                 let become_it = wharf_os::identity::is_root();
-                let start = rules::anonymous(config.as_ref().unwrap_or(&self.settings.config), &account, become_it);
+                let start =
+                    rules::anonymous(config.as_ref().unwrap_or(&self.settings.config), &account, become_it);
                 self.enter(&start, waiting);
             }
             Err(text) => self.settle_attempt(waiting, Verdict::Oops { text }, None),
@@ -162,7 +172,10 @@ impl Monitor {
 
     pub(super) fn attempt_over(&mut self, number: u64) {
         if self.attempts.running.contains_key(&number) {
-            eprintln!("wharfd: monitor: checking a password took longer than {} s; refused", AUTH_TIME.as_secs());
+            eprintln!(
+                "wharfd: monitor: checking a password took longer than {} s; refused",
+                AUTH_TIME.as_secs()
+            );
             self.auth_has_spoken(number, refused_by_auth("the check took too long"));
         }
     }
@@ -230,7 +243,9 @@ impl Monitor {
             }
             Err(problems) => {
                 super::site::report(&problems);
-                Err(problems.first().map_or_else(|| b"bad user file".to_vec(), |first| first.message.clone().into_bytes()))
+                Err(problems
+                    .first()
+                    .map_or_else(|| b"bad user file".to_vec(), |first| first.message.clone().into_bytes()))
             }
         }
     }

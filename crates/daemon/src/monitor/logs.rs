@@ -44,7 +44,12 @@ impl Logs {
             None
         };
         let live = if live {
-            Some(io::stdout().as_fd().try_clone_to_owned().map_err(|error| format!("standard output: {error}"))?)
+            Some(
+                io::stdout()
+                    .as_fd()
+                    .try_clone_to_owned()
+                    .map_err(|error| format!("standard output: {error}"))?,
+            )
         } else {
             None
         };
@@ -57,11 +62,11 @@ impl Logs {
     pub(super) fn follow_rotation(&mut self) -> bool {
         let mut changed = false;
         for log in [&mut self.vsftpd, &mut self.xferlog].into_iter().flatten() {
-            if log.was_rotated() {
-                if let Ok(file) = append_to(&log.path) {
-                    log.file = file;
-                    changed = true;
-                }
+            if log.was_rotated()
+                && let Ok(file) = append_to(&log.path)
+            {
+                log.file = file;
+                changed = true;
             }
         }
         changed
@@ -115,10 +120,7 @@ mod tests {
 
     fn wanted(text: &str) -> (bool, bool) {
         let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "{text}vsftpd_log_file={0}/v\nxferlog_file={0}/x\n",
-            folder.path().display()
-        );
+        let text = format!("{text}vsftpd_log_file={0}/v\nxferlog_file={0}/x\n", folder.path().display());
         let config = wharf_config::parse(text.as_bytes(), None, &Config::default()).unwrap().config;
         let logs = Logs::open(&config, false).unwrap();
         (logs.vsftpd.is_some(), logs.xferlog.is_some())

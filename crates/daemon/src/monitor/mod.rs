@@ -228,7 +228,9 @@ impl Monitor {
     fn read_signals(&mut self) {
         while let Ok(Some(signal)) = self.signals.next() {
             match signal {
-                Signal::Terminate | Signal::Interrupt if self.end.is_some() => self.end = Some(Instant::now()),
+                Signal::Terminate | Signal::Interrupt if self.end.is_some() => {
+                    self.end = Some(Instant::now());
+                }
                 Signal::Terminate | Signal::Interrupt => self.drain(),
                 Signal::HangUp => self.reload(),
                 // Children are noticed by their channels, which close with them.
@@ -239,23 +241,26 @@ impl Monitor {
 
     /// Reads the configuration again; a bad one changes nothing.
     fn reload(&mut self) {
-        let reread = self.site.settings().map_err(|problems| report(&problems)).and_then(|settings| {
-            let logs = logs::Logs::open(&settings.config, self.site.is_share());
-            let files = files::Files::open(&settings.config);
-            match (logs, files) {
-                (Ok(logs), Ok(files)) => Ok((settings, logs, files)),
-                (Err(text), _) | (_, Err(text)) => Err(oops(&text)),
+        match self.read_again() {
+            Ok((settings, logs, files)) => (self.settings, self.logs, self.files) = (settings, logs, files),
+            Err(problems) => {
+                report(&problems);
+                eprintln!("wharfd: reload: the new configuration has errors; the old one stays in force");
+                return;
             }
-        });
-        let Ok((settings, logs, files)) = reread else {
-            eprintln!("wharfd: reload: the new configuration has errors; the old one stays in force");
-            return;
-        };
-        (self.settings, self.logs, self.files) = (settings, logs, files);
+        }
         self.listener.configure(&self.poller, &self.settings.text);
         self.configure_workers();
         self.hand_out_logs();
         eprintln!("wharfd: reload: the new configuration is in force for new sessions");
+    }
+
+    fn read_again(&self) -> Result<(Settings, logs::Logs, files::Files), Vec<wharf_config::Problem>> {
+        let problem = |text: String| vec![wharf_config::Problem::error(text)];
+        let settings = self.site.settings()?;
+        let logs = logs::Logs::open(&settings.config, self.site.is_share()).map_err(problem)?;
+        let files = files::Files::open(&settings.config).map_err(problem)?;
+        Ok((settings, logs, files))
     }
 
     /// Stops accepting, lets transfers finish within `drain_timeout`.

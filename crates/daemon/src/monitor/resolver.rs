@@ -21,7 +21,10 @@ pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
         return Ok(address);
     }
     let (ours, theirs) = Link::<(), Option<Ipv4Addr>>::pair()?;
-    let mut child = Launch::new("resolver").descriptor("monitor", std::os::fd::AsFd::as_fd(&theirs)).argument(host).start()?;
+    let mut child = Launch::new("resolver")
+        .descriptor("monitor", std::os::fd::AsFd::as_fd(&theirs))
+        .argument(host)
+        .start()?;
     drop(theirs);
     let poller = wharf_os::epoll::Poller::new()?;
     poller.add(&ours, 0, wharf_os::epoll::Interest::Read)?;
@@ -31,7 +34,9 @@ pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
         Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from the name server"))
     } else {
         let answer = ours.receive(&mut wharf_ipc::link::scratch())?;
-        answer.and_then(|received| received.message).ok_or_else(|| io::Error::other("there is no such IPv4 host"))
+        answer
+            .and_then(|received| received.message)
+            .ok_or_else(|| io::Error::other("there is no such IPv4 host"))
     };
     child.kill(rustix::process::Signal::KILL)?;
     child.wait()?;

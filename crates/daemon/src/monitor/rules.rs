@@ -14,7 +14,11 @@ pub(super) fn anonymous(config: &Config, account: &wharf_os::identity::Account, 
     let root = config.anonymous.anon_root.as_ref().map_or(home, |root| root);
     Start {
         user: account.name.clone(),
-        identity: become_it.then(|| Identity { uid: account.uid, gid: account.gid, groups: account.groups.clone() }),
+        identity: become_it.then(|| Identity {
+            uid: account.uid,
+            gid: account.gid,
+            groups: account.groups.clone(),
+        }),
         root: root.to_vec(),
         start: vec![ByteBuf::from(root.to_vec())],
         start_must_work: true,
@@ -30,7 +34,8 @@ pub(super) fn local(config: &Config, account: &Account, jailed: bool) -> Start {
     let (outer, inner) = split_home(config, home);
     let mut start = Vec::new();
     let root = if jailed {
-        let root = outer.map_or_else(|| local_root(config, home).unwrap_or_else(|| home.to_vec()), <[u8]>::to_vec);
+        let root =
+            outer.map_or_else(|| local_root(config, home).unwrap_or_else(|| home.to_vec()), <[u8]>::to_vec);
         if let (Some(_), Some(inner)) = (outer, inner) {
             start.push(ByteBuf::from([root.as_slice(), inner].concat()));
         }
@@ -121,7 +126,14 @@ mod tests {
     }
 
     fn alice(home: &str) -> Account {
-        Account { name: b"alice".to_vec(), uid: 7, gid: 8, groups: vec![8], home: home.into(), shell: b"/bin/sh".to_vec() }
+        Account {
+            name: b"alice".to_vec(),
+            uid: 7,
+            gid: 8,
+            groups: vec![8],
+            home: home.into(),
+            shell: b"/bin/sh".to_vec(),
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum Site {
     /// Files and settings, left to right as vsftpd takes them.
     Classic(Vec<Source>),
     /// `wharfd share`.
-    Share(Share),
+    Share(Box<Share>),
 }
 
 /// One folder for everybody, or for one account.
@@ -57,7 +57,13 @@ impl Site {
                 if problems.iter().any(|problem| problem.severity == Severity::Error) {
                     return Err(problems);
                 }
-                report(loaded.problems.iter().chain(&problems).filter(|problem| problem.severity == Severity::Warning));
+                report(
+                    loaded
+                        .problems
+                        .iter()
+                        .chain(&problems)
+                        .filter(|problem| problem.severity == Severity::Warning),
+                );
                 loaded.config
             }
         };
@@ -95,15 +101,26 @@ fn account(name: Option<&bstr::BString>, option: &str) -> Result<Account, Vec<Pr
     let shown = String::from_utf8_lossy(name);
     match wharf_os::identity::lookup(name) {
         Ok(Some(account)) => Ok(account),
-        Ok(None) => Err(vec![Problem::error(format!("vsftpd: cannot locate user specified in '{option}':{shown}"))]),
-        Err(error) => Err(vec![Problem::error(format!("cannot look up the account {shown} of {option}: {error}"))]),
+        Ok(None) => {
+            Err(vec![Problem::error(format!("vsftpd: cannot locate user specified in '{option}':{shown}"))])
+        }
+        Err(error) => {
+            Err(vec![Problem::error(format!("cannot look up the account {shown} of {option}: {error}"))])
+        }
     }
 }
 
 /// The starting user, who serves a folder without being root.
 fn ourselves(folder: &Path) -> Account {
     let (uid, gid) = wharf_os::identity::current();
-    Account { name: b"ftp".to_vec(), uid, gid, groups: Vec::new(), home: folder.to_owned(), shell: PathBuf::new() }
+    Account {
+        name: b"ftp".to_vec(),
+        uid,
+        gid,
+        groups: Vec::new(),
+        home: folder.to_owned(),
+        shell: PathBuf::new(),
+    }
 }
 
 /// Looks `pasv_address` up in a process that holds nothing: answers from the network are not for the monitor.
@@ -126,10 +143,14 @@ impl Share {
         }
         let may = if self.config.upload.write_enable { "read and write" } else { "read" };
         match &self.login {
-            Some(login) => println!("{} may {may}; nobody else may log in.", String::from_utf8_lossy(&login.name)),
+            Some(login) => {
+                println!("{} may {may}; nobody else may log in.", String::from_utf8_lossy(&login.name));
+            }
             None => println!("Everybody who can reach this machine may {may}, without a password."),
         }
-        println!("FTP is not encrypted: share nothing secret over networks you do not trust. Ctrl-C ends it.");
+        println!(
+            "FTP is not encrypted: share nothing secret over networks you do not trust. Ctrl-C ends it."
+        );
     }
 }
 

@@ -32,8 +32,7 @@ impl Listener {
         let (ours, theirs) = Link::<ToListener, FromListener>::pair()?;
         let child = Launch::new("listener").descriptor("monitor", theirs.as_fd()).start()?;
         let link = Outbox::watch(poller, ours, key::LISTENER)?;
-        let mut listener =
-            Self { child, link, began: Instant::now(), addresses: Vec::new(), accepts: false };
+        let mut listener = Self { child, link, began: Instant::now(), addresses: Vec::new(), accepts: false };
         listener.configure(poller, text);
         Ok(listener)
     }
@@ -121,7 +120,8 @@ impl Monitor {
             return Ok(());
         }
         let wanted = match self.settings.config.wharf.session_workers {
-            0 => std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1)),
+            0 => std::thread::available_parallelism()
+                .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1)),
             wanted => wanted.min(1024),
         };
         for _ in 0..wanted {
@@ -144,7 +144,9 @@ impl Monitor {
         link.send(&self.poller, configure, descriptors)?;
         let (logs, descriptors) = self.logs.hand_over()?;
         link.send(&self.poller, logs, descriptors)?;
-        self.workers.running.insert(number, Worker { child, link, began: Instant::now(), sessions: HashMap::new() });
+        self.workers
+            .running
+            .insert(number, Worker { child, link, began: Instant::now(), sessions: HashMap::new() });
         self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
         Ok(())
     }
@@ -262,9 +264,13 @@ impl Monitor {
         if self.end.is_some() || self.settings.config.wharf.isolate_sessions {
             return;
         }
-        eprintln!("wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on");
+        eprintln!(
+            "wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on"
+        );
         if worker.began.elapsed() < TOO_SOON {
-            eprintln!("wharfd: monitor: it ended at once after its start; it is not replaced until the next reload");
+            eprintln!(
+                "wharfd: monitor: it ended at once after its start; it is not replaced until the next reload"
+            );
             return;
         }
         if let Err(error) = self.start_worker() {

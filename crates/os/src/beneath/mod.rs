@@ -2,7 +2,7 @@
 //!
 //! Pathnames are resolved by the kernel (`openat2` with `RESOLVE_IN_ROOT`), which makes `/` and `..` and absolute
 //! symbolic links mean what they would mean after a chroot, and refuses magic links. Where the kernel cannot, or may
-//! not, our own [`walk`] does the same. Everything is done on descriptors, so a directory renamed meanwhile cannot
+//! not, our own `walk` does the same. Everything is done on descriptors, so a directory renamed meanwhile cannot
 //! turn a checked path into another one.
 //!
 //! Which names a person may use is decided above; which files the user may touch is decided by the kernel.

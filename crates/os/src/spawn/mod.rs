@@ -16,12 +16,13 @@ use std::process::ExitStatus;
 use std::sync::OnceLock;
 
 use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
 use crate::context::{Context, invalid_input};
 
 pub use inherited::Inherited;
 pub(crate) use inherited::parent;
+pub use rustix::process::Signal;
 
 /// The room a child has for its title, in octets.
 const TITLE_ROOM: usize = 240;

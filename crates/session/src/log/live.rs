@@ -9,7 +9,7 @@ use super::Whose;
 pub(super) fn line(record: &Record, whose: &Whose) -> Option<Vec<u8>> {
     let user = String::from_utf8_lossy(record.user.as_deref().unwrap_or_default()).into_owned();
     let said = match &record.event {
-        Event::Connect { refused: Some(why) } => format!("{why}"),
+        Event::Connect { refused: Some(why) } => (*why).to_owned(),
         Event::Login { ok: true, .. } => "logged in".to_owned(),
         Event::Login { ok: false, .. } => "was refused: name or password wrong".to_owned(),
         Event::Transfer(transfer) => {

@@ -25,14 +25,11 @@ pub(crate) struct Whose {
 }
 
 impl Whose {
-    /// `mapped` shows IPv4 peers of an IPv6 socket as vsftpd does, `::ffff:192.0.2.1`.
+    /// `mapped` shows IPv4 peers as vsftpd does on an IPv6 socket, `::ffff:192.0.2.1`.
     pub(crate) fn new(session: SessionId, peer: SocketAddr, mapped: bool) -> Self {
-        let address = match peer.ip() {
-            IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-                Some(v4) if !mapped => v4.to_string(),
-                _ => ip.to_string(),
-            },
-            IpAddr::V4(ip) => ip.to_string(),
+        let address = match peer.ip().to_canonical() {
+            IpAddr::V4(ip) if mapped => ip.to_ipv6_mapped().to_string(),
+            ip => ip.to_string(),
         };
         Self { session, address }
     }
@@ -71,10 +68,8 @@ impl Logs {
         if let Some(sink) = &self.syslog {
             let _ = rustix::net::send(sink, &syslog(zone, whose, record), rustix::net::SendFlags::NOSIGNAL);
         }
-        if let Some(sink) = &self.live {
-            if let Some(line) = live::line(record, whose) {
-                put(sink, line);
-            }
+        if let (Some(sink), Some(line)) = (&self.live, live::line(record, whose)) {
+            put(sink, line);
         }
     }
 }

@@ -129,7 +129,10 @@ mod tests {
         let failed = Event::Login { ok: false, anonymous_password: None };
         assert_eq!(shown(Some("a"), failed), r#"[a] FAIL LOGIN: Client "127.0.0.1""#);
         let anonymous = Event::Login { ok: true, anonymous_password: Some(b"me @home".to_vec()) };
-        assert_eq!(shown(Some("ftp"), anonymous), r#"[ftp] OK LOGIN: Client "127.0.0.1", anon password "me_@home""#);
+        assert_eq!(
+            shown(Some("ftp"), anonymous),
+            r#"[ftp] OK LOGIN: Client "127.0.0.1", anon password "me_@home""#
+        );
         assert_eq!(
             shown(Some("a"), transfer(true, 2048)),
             r#"[a] OK UPLOAD: Client "127.0.0.1", "/home/a/up 1", 2048 bytes, 2.00Kbyte/sec"#

@@ -23,13 +23,14 @@ impl Transfer<'_> {
     /// Sends what a broker writes into a pipe.
     pub(super) async fn send_pipe(&self, pipe: &Arc<OwnedFd>, connection: OwnedFd) -> Result<()> {
         let connection = writable(connection)?;
-        let pipe = watch(Arc::clone(pipe), Interest::READABLE)
-            .map_err(|_| Outcome::FileFailed(Failure::TooMany))?;
+        let pipe =
+            watch(Arc::clone(pipe), Interest::READABLE).map_err(|_| Outcome::FileFailed(Failure::TooMany))?;
         let mut piece = vec![0; PIECE];
         loop {
             let wanted = self.rate.grant(PIECE).await;
             let room = piece.get_mut(..wanted).unwrap_or_default();
-            let read = pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *room)?)).await;
+            let read =
+                pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *room)?)).await;
             let read = read.map_err(|error| file_error(&error))?;
             if read == 0 {
                 return Ok(());
@@ -41,7 +42,12 @@ impl Transfer<'_> {
     }
 
     /// Sends a file with its line ends converted.
-    pub(super) async fn send_lines(&self, file: Arc<OwnedFd>, mut position: u64, connection: OwnedFd) -> Result<()> {
+    pub(super) async fn send_lines(
+        &self,
+        file: Arc<OwnedFd>,
+        mut position: u64,
+        connection: OwnedFd,
+    ) -> Result<()> {
         let connection = writable(connection)?;
         let mut conversion = Outward::default();
         let mut wire = Vec::with_capacity(2 * PIECE);
@@ -93,8 +99,8 @@ impl Transfer<'_> {
         loop {
             let wanted = self.rate.grant(PIECE).await;
             let room = piece.get_mut(..wanted).unwrap_or_default();
-            let step =
-                connection.async_io(Interest::READABLE, |connection| Ok(rustix::io::read(connection, &mut *room)?));
+            let step = connection
+                .async_io(Interest::READABLE, |connection| Ok(rustix::io::read(connection, &mut *room)?));
             let read = self.in_time(step).await?;
             lines.clear();
             if read == 0 {
@@ -144,7 +150,8 @@ fn read_at(file: &OwnedFd, position: u64, wanted: usize) -> io::Result<Vec<u8>> 
 fn write_at(file: &OwnedFd, position: &mut u64, octets: &[u8]) -> Result<()> {
     let mut left = octets;
     while !left.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, left, *position)).map_err(file_failed)?;
+        let written =
+            rustix::io::retry_on_intr(|| rustix::io::pwrite(file, left, *position)).map_err(file_failed)?;
         if written == 0 {
             return Err(file_failed(Errno::IO));
         }

@@ -21,7 +21,12 @@ const MAY_SLEEP: usize = 512 * 1024;
 
 impl Transfer<'_> {
     /// Sends a file from `position` to its end.
-    pub(super) async fn send_file(&self, file: Arc<OwnedFd>, mut position: u64, connection: OwnedFd) -> Result<()> {
+    pub(super) async fn send_file(
+        &self,
+        file: Arc<OwnedFd>,
+        mut position: u64,
+        connection: OwnedFd,
+    ) -> Result<()> {
         if self.rate.is_free() && self.send_at_once(&file, &mut position, &connection)? {
             return Ok(());
         }
@@ -100,8 +105,9 @@ impl Transfer<'_> {
     async fn empty_into(&self, pipe: &Pipe, connection: &AsyncFd<OwnedFd>, octets: usize) -> Result<()> {
         let mut left = octets;
         while left > 0 {
-            let step = connection
-                .async_io(Interest::WRITABLE, |connection| ready(splice_out(pipe, connection, None, left, false)));
+            let step = connection.async_io(Interest::WRITABLE, |connection| {
+                ready(splice_out(pipe, connection, None, left, false))
+            });
             let moved = self.in_time(step).await?;
             if moved == 0 {
                 return Err(Outcome::NetworkFailed);
@@ -137,7 +143,13 @@ impl Transfer<'_> {
     }
 
     /// Moves all `octets` of the pipe into the file.
-    async fn store(&self, file: &Arc<OwnedFd>, position: &mut u64, pipe: Pipe, octets: usize) -> Result<Pipe> {
+    async fn store(
+        &self,
+        file: &Arc<OwnedFd>,
+        position: &mut u64,
+        pipe: Pipe,
+        octets: usize,
+    ) -> Result<Pipe> {
         if octets < MAY_SLEEP {
             empty_into_file(&pipe, file, position, octets).map_err(|error| file_error(&error))?;
             return Ok(pipe);

@@ -59,7 +59,12 @@ mod tests {
     use super::*;
 
     fn on_a_clock_turned_by_hand<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(test)
     }
 
     #[test]

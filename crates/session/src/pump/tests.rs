@@ -85,7 +85,8 @@ fn a_restart_marker_skips_what_is_there_and_one_beyond_the_end_sends_nothing() {
 
 #[test]
 fn a_file_that_cannot_be_spliced_is_copied() {
-    let (outcome, got, _) = download(wish(Direction::Download), std::fs::File::open("/proc/version").unwrap());
+    let (outcome, got, _) =
+        download(wish(Direction::Download), std::fs::File::open("/proc/version").unwrap());
     assert_eq!(outcome, Outcome::Complete);
     assert_eq!(got, std::fs::read("/proc/version").unwrap());
 }
@@ -139,5 +140,8 @@ fn a_peer_that_never_reads_stalls() {
 #[test]
 fn a_full_disk_is_no_space() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    assert_eq!(upload(wish(Direction::Upload), b"octets".to_vec(), &full), Outcome::FileFailed(Failure::NoSpace));
+    assert_eq!(
+        upload(wish(Direction::Upload), b"octets".to_vec(), &full),
+        Outcome::FileFailed(Failure::NoSpace)
+    );
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::process::{Resource, getrlimit};
-use wharf_ipc::broker::{Answer, Request};
+use wharf_ipc::broker::{Answer, NewLogin, Request, Started};
 use wharf_ipc::link::{self, Link};
 use wharf_os::channel::Channel;
 use wharf_os::epoll::{Interest, Poller, Ready};
@@ -32,7 +32,7 @@ const DESCRIPTORS_OF_OUR_OWN: u64 = 32;
 /// A broker at work.
 #[derive(Debug)]
 pub struct Service {
-    monitor: Channel,
+    monitor: Link<Started, NewLogin>,
     local: Local,
     poller: Poller,
     logins: BTreeMap<u64, Login>,
@@ -68,6 +68,7 @@ impl Service {
     /// # Errors
     /// Out of descriptors.
     pub fn new(monitor: Channel, local: Local) -> io::Result<Self> {
+        let monitor = Link::new(monitor);
         monitor.set_nonblocking(true)?;
         let poller = Poller::new()?;
         poller.add(&monitor, MONITOR, Interest::Read)?;
@@ -119,17 +120,14 @@ impl Service {
     }
 
     /// Takes a new login's channel from the monitor; false when the monitor is gone.
-    ///
-    /// The message says nothing but that it is there: the descriptor is the login.
     fn admit(&mut self) -> io::Result<bool> {
-        let mut descriptors = Vec::new();
-        match self.monitor.receive(&mut self.scratch, &mut descriptors) {
-            Ok(Some(_)) => {}
+        let mut received = match self.monitor.receive(&mut self.scratch) {
+            Ok(Some(received)) => received,
             Ok(None) => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
             Err(error) => return Err(error),
-        }
-        let (Some(channel), true) = (descriptors.pop(), descriptors.is_empty()) else {
+        };
+        let Some(channel) = received.descriptor() else {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "a login came without exactly one channel",
