@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use wharf_testkit::{Account, Dialogue, Outcome, Ports, Server, Signal, has, is_root, needs_root, run};
@@ -33,6 +33,8 @@ impl Shared {
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let folder = place.path().join("folder");
         fs::create_dir(&folder).unwrap();
+        // A share that root starts is served as an account without rights, so the folder lets everybody write.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         fs::write(folder.join("hello.txt"), "hello\n").unwrap();
         fs::write(place.path().join("password"), "open sesame\n").unwrap();
         fs::set_permissions(place.path().join("password"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -60,10 +62,6 @@ impl Shared {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
         run(curl.arg(format!("ftp://{}/{path}", self.address)), "")
-    }
-
-    fn password_file(place: &Path) -> String {
-        place.join("password").display().to_string()
     }
 }
 
@@ -156,6 +154,7 @@ fn curl_resumes_an_upload_to_a_share() {
         return;
     }
     fs::write(shared.folder.join("long.txt"), "0123").unwrap();
+    fs::set_permissions(shared.folder.join("long.txt"), fs::Permissions::from_mode(0o666)).unwrap();
     let whole = shared.place.path().join("long.txt");
     fs::write(&whole, "0123456789").unwrap();
     let put = shared.curl(&["--continue-at", "-", "--upload-file", whole.to_str().unwrap()], "long.txt");
@@ -166,7 +165,6 @@ fn curl_resumes_an_upload_to_a_share() {
 #[test]
 fn a_share_with_a_user_asks_for_the_password() {
     let shared = Shared::new(&["--user", "guest", "--password-file", "password"]);
-    assert!(Path::new(&Shared::password_file(shared.place.path())).exists());
     let mut stranger = Dialogue::connect(shared.address);
     stranger.send("USER anonymous");
     let reply = stranger.reply();
@@ -203,6 +201,17 @@ fn each_transfer_is_told_on_the_terminal() {
     let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
     dialogue.fetch("RETR hello.txt");
     shared.server.wait_for("hello.txt");
+}
+
+#[test]
+fn an_interrupt_of_the_whole_terminal_ends_a_share_quietly() {
+    let mut shared = Shared::new(&[]);
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.fetch("RETR hello.txt");
+    // Ctrl-C reaches every process of the terminal, not only the first.
+    shared.server.signal_all(Signal::SIGINT);
+    assert!(shared.server.wait().success(), "{}", shared.server.output());
+    assert!(!shared.server.output().contains("broker ended"), "{}", shared.server.output());
 }
 
 #[test]

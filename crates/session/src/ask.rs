@@ -44,13 +44,15 @@ pub(crate) struct Hands {
     source: Option<Source>,
     /// The data connection.
     connection: Option<OwnedFd>,
+    /// The broker is gone: nothing can be done for this login any more.
+    pub(crate) lost: bool,
 }
 
 type Broker = AsyncLink<Request, Answer>;
 
 impl Hands {
     pub(crate) fn new(session: SessionId) -> Self {
-        Self { session, broker: None, source: None, connection: None }
+        Self { session, broker: None, source: None, connection: None, lost: false }
     }
 
     /// Answers everything that takes no long time.
@@ -70,6 +72,10 @@ impl Hands {
                 let patience = machine.policy().data_timeout;
                 let answer = Box::pin(self.store(worker, request, patience)).await;
                 then(machine, answer)
+            }
+            Ask::Pause(time, then) => {
+                tokio::time::sleep(time).await;
+                then(machine, ())
             }
             Ask::Expect(then) => {
                 self.connection = None;
@@ -126,9 +132,13 @@ impl Hands {
         let broken = Answer::Refused(Failure::Broken);
         let Some(broker) = &self.broker else { return broken };
         if broker.send(request).await.is_err() {
+            self.lost = true;
             return broken;
         }
-        let Ok(Some(mut received)) = broker.receive(&worker.scratch).await else { return broken };
+        let Ok(Some(mut received)) = broker.receive(&worker.scratch).await else {
+            self.lost = true;
+            return broken;
+        };
         let descriptor = received.descriptor();
         match (&received.message, descriptor) {
             (Answer::Opened { .. } | Answer::OpenedForWriting(_), Some(file)) => {

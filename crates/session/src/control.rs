@@ -64,6 +64,7 @@ impl Control {
             let step = match next {
                 Next::Close => return self.say_goodbye(),
                 Next::Ask(ask) => match self.perform(ask, &mut hands).await {
+                    Some(_) if hands.lost => self.machine.shutting_down(),
                     Some(step) => step,
                     None => return,
                 },

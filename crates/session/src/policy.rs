@@ -29,6 +29,7 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
             names: lines(files.user_list.as_deref().unwrap_or_default()),
             deny: config.access.userlist_deny,
         }),
+        refusal_delay: Duration::from_secs(u64::from(config.limits.delay_failed_login)),
         max_login_fails: config.limits.max_login_fails.max(1),
         anonymous_rights: anonymous_rights(config),
         local_rights: local_rights(config),

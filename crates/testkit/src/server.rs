@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::PATIENCE;
@@ -99,6 +99,11 @@ impl Server {
     /// Sends a signal to the monitor.
     pub fn signal(&self, signal: Signal) {
         kill(pid_of(self.child.id()), signal).expect("our own child can be signalled");
+    }
+
+    /// Sends a signal to the whole process group, as a terminal does.
+    pub fn signal_all(&self, signal: Signal) {
+        killpg(pid_of(self.child.id()), signal).expect("our own group can be signalled");
     }
 
     /// Returns every process that descends from the monitor, by id and time of start.

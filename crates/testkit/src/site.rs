@@ -25,9 +25,11 @@ impl SiteBuilder {
         self.place.path()
     }
 
-    /// Adds a line to the configuration file; later lines win.
+    /// Sets an option in the configuration file, in place of an earlier line about it.
     #[must_use]
     pub fn set(mut self, line: &str) -> Self {
+        let name = line.split('=').next().unwrap_or_default();
+        self.lines.retain(|earlier| earlier.split('=').next() != Some(name));
         self.lines.push(line.to_owned());
         self
     }

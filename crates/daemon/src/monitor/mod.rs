@@ -148,6 +148,8 @@ enum Due {
     AttemptOver,
     /// The broker with this number may be idle.
     BrokerIdle,
+    /// The successor of the worker with this number, which died at once, is to be started.
+    Worker,
 }
 
 impl Ord for Later {
@@ -291,6 +293,7 @@ impl Monitor {
                 Due::Verdict => self.tell_verdict(later.number),
                 Due::AttemptOver => self.attempt_over(later.number),
                 Due::BrokerIdle => self.broker_idle(later.number),
+                Due::Worker => self.replace_worker(),
             }
         }
     }

@@ -12,10 +12,11 @@ use wharf_ipc::{SessionId, listener};
 use wharf_os::epoll::{Poller, Ready};
 use wharf_os::spawn::{Child, Launch};
 
-use super::{Monitor, key};
+use super::{Due, Monitor, key};
 use crate::outbox::Outbox;
 
-/// A role that dies sooner than this after its start is not started again at once: something is wrong with it.
+/// A role that dies sooner than this after its start is started again only after as long: something is wrong with
+/// it, and trying faster would not mend it.
 const TOO_SOON: Duration = Duration::from_secs(1);
 
 /// The listener process.
@@ -63,6 +64,8 @@ pub(super) struct Worker {
     child: Child,
     link: Outbox<ToWorker, FromWorker>,
     began: Instant,
+    /// It belongs to a listener that died: it ends with its last session and is not replaced.
+    orphaned: bool,
     /// The sessions that have said anything to us.
     pub(super) sessions: HashMap<SessionId, Known>,
 }
@@ -130,6 +133,13 @@ impl Monitor {
         Ok(())
     }
 
+    /// Starts a worker now; says so when it cannot.
+    pub(super) fn replace_worker(&mut self) {
+        if let Err(error) = self.start_worker() {
+            eprintln!("wharfd: monitor: cannot start a session worker: {error}");
+        }
+    }
+
     fn start_worker(&mut self) -> io::Result<()> {
         self.workers.last_number += 1;
         let number = self.workers.last_number;
@@ -146,7 +156,7 @@ impl Monitor {
         link.send(&self.poller, logs, descriptors)?;
         self.workers
             .running
-            .insert(number, Worker { child, link, began: Instant::now(), sessions: HashMap::new() });
+            .insert(number, Worker { child, link, began: Instant::now(), orphaned: false, sessions: HashMap::new() });
         self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
         Ok(())
     }
@@ -261,20 +271,14 @@ impl Monitor {
             }
         }
         self.listener.tell(&self.poller, ToListener::WorkerGone { worker: number }, Vec::new());
-        if self.end.is_some() || self.settings.config.wharf.isolate_sessions {
+        if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
             return;
         }
-        eprintln!(
-            "wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on"
-        );
+        eprintln!("wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on");
         if worker.began.elapsed() < TOO_SOON {
-            eprintln!(
-                "wharfd: monitor: it ended at once after its start; it is not replaced until the next reload"
-            );
-            return;
-        }
-        if let Err(error) = self.start_worker() {
-            eprintln!("wharfd: monitor: cannot replace it: {error}");
+            self.in_time(TOO_SOON, u64::from(number), Due::Worker);
+        } else {
+            self.replace_worker();
         }
     }
 
@@ -289,11 +293,7 @@ impl Monitor {
                     FromListener::CannotListen { text } => {
                         eprintln!("wharfd: listener: {text}; it keeps the sockets it had");
                     }
-                    FromListener::WantWorker => {
-                        if let Err(error) = self.start_worker() {
-                            eprintln!("wharfd: monitor: cannot start a worker for a connection: {error}");
-                        }
-                    }
+                    FromListener::WantWorker => self.replace_worker(),
                     FromListener::Drained => {}
                 },
                 Ok(None) => return,
@@ -314,6 +314,9 @@ impl Monitor {
             eprintln!("500 OOPS: the listener ended at once after its start");
             self.end = Some(Instant::now());
             return;
+        }
+        for worker in self.workers.running.values_mut() {
+            worker.orphaned = true;
         }
         let started = Listener::start(&self.poller, &self.settings.text).and_then(|listener| {
             self.listener = listener;

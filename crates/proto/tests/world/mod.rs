@@ -52,6 +52,7 @@ pub(crate) fn policy() -> Policy {
         local: true,
         anonymous_without_password: false,
         user_list: None,
+        refusal_delay: Duration::ZERO,
         max_login_fails: 3,
         anonymous_rights,
         local_rights: all_rights(),
@@ -210,6 +211,8 @@ impl World {
                 let answer = self.store(request).unwrap_or_else(Answer::Refused);
                 then(&mut self.session, answer)
             }
+            // The clock is turned at once.
+            Ask::Pause(_, then) => then(&mut self.session, ()),
             Ask::Expect(then) => {
                 let port = self.ports_left.then_some(21_181);
                 then(&mut self.session, port)

@@ -38,6 +38,8 @@ pub enum Ask {
     Login(Attempt, Then<Verdict>),
     /// Files and directories. (broker)
     Store(Request, Then<Answer>),
+    /// Time to pass: what a refusal costs who guesses. (clock)
+    Pause(Duration, Then<()>),
     /// A port for the peer to connect to; `None` when all are taken. (listener)
     Expect(Then<Option<u16>>),
     /// The data connection: accept what was expected, or dial the address. (listener)

@@ -112,6 +112,8 @@ pub struct Policy {
     pub anonymous_without_password: bool,
     /// The names of `userlist_file` when `userlist_enable`, and whether they are the refused (`userlist_deny`).
     pub user_list: Option<UserList>,
+    /// `delay_failed_login`, for refusals by the user list; the monitor delays those of a password.
+    pub refusal_delay: Duration,
     /// `max_login_fails`.
     pub max_login_fails: u32,
     /// Rights of anonymous sessions and plain guests.

@@ -339,6 +339,7 @@ mod tests {
             local: true,
             anonymous_without_password: false,
             user_list: None,
+            refusal_delay: Duration::ZERO,
             max_login_fails: 3,
             anonymous_rights: rights,
             local_rights: rights,

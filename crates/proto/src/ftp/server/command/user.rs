@@ -31,11 +31,13 @@ fn begin(session: &mut Session, name: &[u8]) -> Step {
     if !session.policy.local && !anonymous {
         return Step::Reply(Reply::AnonymousOnly);
     }
-    if session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
-        return pass::failed(session, Reply::LoginDenied);
+    let guest = anonymous && session.policy.anonymous;
+    if !guest && session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
+        let delay = session.policy.refusal_delay;
+        return Step::Ask(Ask::Pause(delay, Box::new(|session, ()| pass::failed(session, Reply::LoginDenied))));
     }
     set_name(session, Some(name.to_vec()));
-    if anonymous && session.policy.anonymous && session.policy.anonymous_without_password {
+    if guest && session.policy.anonymous_without_password {
         return pass::log_in(session, b"");
     }
     Step::Reply(Reply::SpecifyPassword)
