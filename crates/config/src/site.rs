@@ -116,7 +116,6 @@ fn directories(config: &Config, problems: &mut Vec<Problem>) {
         let problem = Problem::warning(format!("cannot change directory:{}", root.display()));
         problems.push(problem.suggest("create the directory that local_root names"));
     }
-    problems.extend(empty_directory(config));
 }
 
 fn anonymous_root(config: &Config) -> Option<Problem> {
@@ -127,10 +126,9 @@ fn anonymous_root(config: &Config) -> Option<Problem> {
         return Some(problem.suggest("create the directory, owned by root, or name another in anon_root"));
     };
     is_writable_by(&metadata, &user).then(|| {
-        Problem::error("vsftpd: refusing to run with writable root inside chroot()").suggest(format!(
-            "{} is writable by {}; try: chown root {0}; chmod 755 {0}",
-            root.display(),
-            user.name
+        let (root, user) = (root.display(), user.name);
+        Problem::warning(format!("the anonymous root {root} is writable by {user} itself")).suggest(format!(
+            "safe here, but vsftpd refuses it, and write options then reach the root; try: chown root {root}"
         ))
     })
 }
@@ -147,16 +145,6 @@ fn is_writable_by(metadata: &Metadata, user: &User) -> bool {
         0o002
     };
     metadata.mode() & bit != 0
-}
-
-fn empty_directory(config: &Config) -> Option<Problem> {
-    let directory = config.jail.secure_chroot_dir.as_ref().map(path)?;
-    if directory_at(&directory).is_some() {
-        return None;
-    }
-    let message =
-        format!("vsftpd: not found: directory given in 'secure_chroot_dir':{}", directory.display());
-    Some(Problem::warning(message).suggest(format!("try: mkdir -p -m 755 {}", directory.display())))
 }
 
 fn logs(config: &Config, problems: &mut Vec<Problem>) {
@@ -256,12 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn an_anonymous_root_that_is_writable_is_an_error() {
+    fn an_anonymous_root_that_is_writable_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         let text = format!("ftp_username=nobody\nanon_root={}", root.display());
-        assert!(found(&text).iter().any(|message| message.contains("writable root")));
+        assert!(found(&text).iter().any(|message| message.contains("is writable by nobody")));
     }
 
     #[test]

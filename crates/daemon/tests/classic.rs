@@ -1,5 +1,8 @@
 //! A classic site: a vsftpd.conf, anonymous users, and users with an account. Needs root.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 

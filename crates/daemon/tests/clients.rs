@@ -2,6 +2,9 @@
 //!
 //! The site is one user's, with everything allowed. Needs root for the account.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
+
 use std::fs;
 use std::process::Command;
 

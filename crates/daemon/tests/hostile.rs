@@ -1,5 +1,8 @@
 //! Clients that are wrong, rude or gone. Needs root, because the site is an anonymous one.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};

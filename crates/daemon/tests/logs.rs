@@ -1,5 +1,8 @@
 //! The logs have the lines that existing readers look for. Needs root.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
+
 use std::fs;
 use std::io::Write;
 use std::time::{Duration, Instant};

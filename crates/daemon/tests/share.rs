@@ -1,5 +1,8 @@
 //! `wharfd share`: a folder shared from a terminal, seen by curl and by a hand-made client.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;

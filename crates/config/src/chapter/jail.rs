@@ -8,9 +8,8 @@ chapter! {
     Jail in jail {
         /// Shuts local users into their home directory, or into local_root.
         ///
-        /// They see it as `/` and cannot leave it. chroot_list_enable makes exceptions. When the directory
-        /// is writable by the user, allow_writeable_chroot decides whether the login is refused. It is
-        /// decided before the per-user file is read, so it has no effect there.
+        /// They see it as `/` and cannot leave it. chroot_list_enable makes exceptions. It may be
+        /// writable for them. It is decided before the per-user file is read, so it has no effect there.
         chroot_local_user: bool = false, Main, NextSession, Same, Done;
 
         /// Makes chroot_list_file the list of exceptions to chroot_local_user.
@@ -27,12 +26,11 @@ chapter! {
 
         /// Admits local users whose directory is both their jail and writable for them.
         ///
-        /// Without it such a login is refused, as a writable root has been the first step of break-ins into
-        /// programs that load files from there. Wharf loads nothing and executes nothing after the
-        /// login, so YES is a reasonable choice here; a directory that belongs to root, with a writable one
-        /// below it, remains the more careful one. Never applies to anonymous sessions.
-        allow_writeable_chroot: bool = false, User, NextSession,
-            Better("nothing is loaded from inside the jail, so YES gives little away"), Done;
+        /// vsftpd refuses such a login without it, as programs that load files from a writable root have been
+        /// broken into that way. Wharf loads nothing and executes nothing after the login, and the kernel
+        /// keeps it from doing so; the login is admitted either way.
+        allow_writeable_chroot: bool = false, User, NextSession, Better("a writable jail is safe here"),
+            Pointless("a writable jail is safe here and needs no permission");
 
         /// The directory where local users start, instead of their home directory.
         ///
@@ -48,8 +46,9 @@ chapter! {
 
         /// The empty directory that processes without need of files are shut into.
         ///
-        /// It must exist, belong to root, and not be writable by nopriv_user. Packages create it; name it
-        /// here when yours has another place.
-        secure_chroot_dir: text = "/usr/share/empty", Main, Restart, Same, Done;
+        /// Wharf makes such a directory at each start and removes it again while it is in use, so that
+        /// nobody can ever put a file there. The option is read and not needed.
+        secure_chroot_dir: text = "/usr/share/empty", Main, Restart, Better("no directory has to exist"),
+            Pointless("each process gets an empty root that exists nowhere else");
     }
 }

@@ -18,7 +18,6 @@ pub(super) const RULES: &[Rule] = &[
     the_mail_password_list_is_unused,
     the_jail_list_names_the_free,
     the_jail_list_is_unused,
-    a_writable_jail_refuses_the_login,
     anonymous_roots_need_anonymous_users,
     the_banner_is_hidden_by_the_file,
     the_banner_means_to_have_lines,
@@ -101,17 +100,6 @@ fn the_jail_list_is_unused(config: &Config) -> Option<Problem> {
     unused.then(|| in_vain(config, "chroot_list_file", "chroot_list_enable=YES"))
 }
 
-fn a_writable_jail_refuses_the_login(config: &Config) -> Option<Problem> {
-    let jail = &config.jail;
-    let jailed = jail.chroot_local_user || jail.chroot_list_enable;
-    (config.access.local_enable && jailed && !jail.allow_writeable_chroot).then(|| {
-        Problem::note("users who are shut in cannot log in when they may write to that directory itself")
-            .suggest(
-                "give the directory to root with a writable one below it, or set allow_writeable_chroot=YES",
-            )
-    })
-}
-
 fn anonymous_roots_need_anonymous_users(config: &Config) -> Option<Problem> {
     let unused = config.anonymous.anon_root.is_some() && !config.anonymous.anonymous_enable;
     unused.then(|| in_vain(config, "anon_root", "anonymous_enable=YES"))
@@ -172,13 +160,5 @@ mod tests {
     #[test]
     fn a_banner_of_several_lines_is_told() {
         assert!(notes("ftpd_banner=one\\ntwo").iter().any(|note| note.contains("no new line")));
-    }
-
-    #[test]
-    fn the_writable_jail_is_told_before_it_bites() {
-        let text = "local_enable=YES\nchroot_local_user=YES";
-        let told = |text: &str| notes(text).iter().any(|note| note.contains("cannot log in"));
-        assert!(told(text));
-        assert!(!told(&format!("{text}\nallow_writeable_chroot=YES")));
     }
 }

@@ -1,0 +1,171 @@
+//! The load: an FTP client that does as little as possible, since it shares the cores with the server.
+//!
+//! Octets received are thrown away inside the kernel (`MSG_TRUNC`, tcp(7)); octets sent come from a memory file
+//! through `sendfile`. Replies are read, not understood beyond their code.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create, sendfile};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+/// How many octets one call throws away or sends.
+const PIECE: usize = 1 << 20;
+
+/// A server that says nothing for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A control connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    control: BufReader<TcpStream>,
+    server: SocketAddr,
+    line: String,
+}
+
+impl Client {
+    /// Connects, waits for the greeting and logs in as anonymous.
+    pub(crate) fn login(server: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut client =
+            Self { control: BufReader::with_capacity(512, stream), server, line: String::with_capacity(128) };
+        client.reply('2')?;
+        client.command("USER anonymous\r\n", '3')?;
+        client.command("PASS bench@example.org\r\n", '2')?;
+        Ok(client)
+    }
+
+    /// Sends a command line and reads its reply, which must begin with this digit.
+    pub(crate) fn command(&mut self, line: &str, class: char) -> io::Result<()> {
+        self.control.get_ref().write_all(line.as_bytes())?;
+        self.reply(class).map_err(|error| io::Error::other(format!("{}: {error}", line.trim_end())))
+    }
+
+    /// Says QUIT and waits until the server has closed.
+    pub(crate) fn quit(mut self) -> io::Result<()> {
+        self.command("QUIT\r\n", '2')?;
+        self.line.clear();
+        self.control.read_line(&mut self.line).map(drop)
+    }
+
+    /// Asks for data over a new passive connection; returns how many octets came.
+    pub(crate) fn fetch(&mut self, command: &str) -> io::Result<u64> {
+        let data = self.passive()?;
+        self.command(command, '1')?;
+        let octets = drain(&data)?;
+        self.reply('2')?;
+        Ok(octets)
+    }
+
+    /// Sends a piece so often over a new passive connection.
+    pub(crate) fn store(&mut self, command: &str, piece: &Piece, times: u64) -> io::Result<()> {
+        let data = self.passive()?;
+        self.command(command, '1')?;
+        for _ in 0..times {
+            piece.send(&data)?;
+        }
+        drop(data);
+        self.reply('2')
+    }
+
+    fn passive(&mut self) -> io::Result<TcpStream> {
+        self.command("EPSV\r\n", '2')?;
+        let port = extended_port(&self.line)
+            .ok_or_else(|| io::Error::other(format!("no port in the reply to EPSV: {}", self.line)))?;
+        let data = TcpStream::connect((self.server.ip(), port))?;
+        data.set_read_timeout(Some(PATIENCE))?;
+        Ok(data)
+    }
+
+    fn reply(&mut self, class: char) -> io::Result<()> {
+        loop {
+            self.line.clear();
+            if self.control.read_line(&mut self.line)? == 0 {
+                return Err(io::Error::other("the server has closed the control connection"));
+            }
+            if self.line.as_bytes().get(3) == Some(&b' ') && self.line.starts_with(|c: char| c.is_ascii_digit()) {
+                break;
+            }
+        }
+        if self.line.starts_with(class) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("a reply {class}xx was expected, this came: {}", self.line.trim_end())))
+    }
+}
+
+/// Octets to send, in memory, not in our address space.
+#[derive(Debug)]
+pub(crate) struct Piece(OwnedFd);
+
+impl Piece {
+    /// How many octets a piece has.
+    pub(crate) const LENGTH: u64 = 64 << 20;
+
+    /// Makes one, with its pages present.
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = std::fs::File::from(memfd_create("wharf-bench", MemfdFlags::CLOEXEC)?);
+        ftruncate(&file, 0)?;
+        let block = vec![b'w'; PIECE];
+        for _ in 0..Self::LENGTH / PIECE as u64 {
+            (&file).write_all(&block)?;
+        }
+        Ok(Self(file.into()))
+    }
+
+    fn send(&self, data: &TcpStream) -> io::Result<()> {
+        let mut offset = 0;
+        while offset < Self::LENGTH {
+            if sendfile(data, &self.0, Some(&mut offset), PIECE)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Receives to the end without copying; returns how many octets came.
+fn drain(data: &TcpStream) -> io::Result<u64> {
+    // Never touched, neither by us nor by the kernel: only its length counts.
+    let mut nowhere = Vec::with_capacity(PIECE);
+    let mut octets = 0;
+    loop {
+        match recv(data, rustix::buffer::spare_capacity(&mut nowhere), RecvFlags::TRUNC) {
+            Ok((_, 0)) => return Ok(octets),
+            Ok((_, count)) => octets += count as u64,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        nowhere.clear();
+    }
+}
+
+/// Returns the port of a 229 reply (RFC 2428 §3).
+fn extended_port(reply: &str) -> Option<u16> {
+    reply.split_once("|||")?.1.split('|').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_the_reply() {
+        assert_eq!(extended_port("229 Entering Extended Passive Mode (|||40001|)\r\n"), Some(40001));
+        assert_eq!(extended_port("229 (|||70000|)"), None);
+    }
+
+    #[test]
+    fn what_a_piece_sends_is_drained_in_full() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let data = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let sender = std::thread::spawn(move || Piece::new().unwrap().send(&listener.accept().unwrap().0).unwrap());
+        assert_eq!(drain(&data).unwrap(), Piece::LENGTH);
+        sender.join().unwrap();
+    }
+}
