@@ -38,7 +38,8 @@ impl Account {
         match self {
             Self::Group(group) => {
                 let stat = fs::read_to_string(group.join("cpu.stat"))?;
-                let used = field(&stat, "usage_usec").ok_or_else(|| io::Error::other("cpu.stat has no usage_usec"))?;
+                let used = field(&stat, "usage_usec")
+                    .ok_or_else(|| io::Error::other("cpu.stat has no usage_usec"))?;
                 Ok(Duration::from_micros(used))
             }
             // Ticks are hundredths of a second on every Linux that /proc speaks to (USER_HZ).

@@ -22,9 +22,8 @@ use server::{Contender, Running};
 use stage::Stage;
 
 fn main() -> ExitCode {
-    let done = Options::from_arguments(std::env::args_os().skip(1)).and_then(|options| {
-        if stage::is_ours() { measure(&options) } else { stage::enter(&options) }
-    });
+    let done = Options::from_arguments(std::env::args_os().skip(1))
+        .and_then(|options| if stage::is_ours() { measure(&options) } else { stage::enter(&options) });
     match done {
         Ok(code) => code,
         Err(error) => {
@@ -66,7 +65,9 @@ fn compare(options: &Options, stage: &Stage, contenders: &[Contender]) -> io::Re
                 }
             }
         }
-        rows.extend(entrants.iter().map(|(server, samples)| figures::Row::new(&job, server.contender.name, samples)));
+        rows.extend(
+            entrants.iter().map(|(server, samples)| figures::Row::new(&job, server.contender.name, samples)),
+        );
     }
     Ok(rows)
 }

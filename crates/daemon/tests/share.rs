@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -32,8 +32,7 @@ impl Shared {
     }
 
     fn start(arguments: &[&str], by_user: bool) -> Self {
-        let place = tempfile::Builder::new().prefix("wharf-").tempdir().unwrap();
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let place = open_place();
         let folder = place.path().join("folder");
         fs::create_dir(&folder).unwrap();
         // A share that root starts is served as an account without rights, so the folder lets everybody write.
@@ -66,6 +65,13 @@ impl Shared {
         curl.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
         run(curl.arg(format!("ftp://{}/{path}", self.address)), "")
     }
+}
+
+/// Makes a directory that other users may enter.
+fn open_place() -> tempfile::TempDir {
+    let place = tempfile::Builder::new().prefix("wharf-").tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    place
 }
 
 fn it_can_be_listed_and_read(shared: &Shared) {
@@ -138,6 +144,22 @@ fn a_share_with_write_can_be_written() {
 fn an_ordinary_user_can_share_for_writing() {
     needs_root!();
     it_can_be_written(&Shared::as_user(&["--write"]));
+}
+
+#[test]
+fn a_share_that_root_starts_has_the_rights_of_the_folders_owner() {
+    needs_root!();
+    let place = open_place();
+    let account = Account::make(place.path());
+    let folder = account.home.clone();
+    let ports = Ports::claim();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    command.arg("share").arg(&folder).args(["--write", "--port", &ports.control().to_string()]);
+    let mut server = Server::start(&mut command);
+    server.wait_for("ftp://");
+    let address = (Ipv4Addr::LOCALHOST, ports.control()).into();
+    Dialogue::login(address, "anonymous", "x").give("STOR up", b"x");
+    assert_eq!(fs::metadata(folder.join("up")).unwrap().uid(), account.uid);
 }
 
 #[test]

@@ -55,6 +55,12 @@ impl Hands {
         Self { session, broker: None, source: None, connection: None, lost: false }
     }
 
+    /// Lets go of what a command opened and did not use up: with the file goes its lock.
+    pub(crate) fn let_go(&mut self) {
+        self.source = None;
+        self.connection = None;
+    }
+
     /// Answers everything that takes no long time.
     pub(crate) async fn ask(
         &mut self,
@@ -114,6 +120,8 @@ impl Hands {
     }
 
     async fn store(&mut self, worker: &Rc<Worker>, request: Request, patience: Option<Duration>) -> Answer {
+        // Every question to the broker is about something else than what was opened last; its lock must not stay.
+        self.source = None;
         let begin = Instant::now();
         loop {
             let answer = self.store_once(worker, &request).await;

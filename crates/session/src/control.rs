@@ -68,10 +68,13 @@ impl Control {
                     Some(step) => step,
                     None => return,
                 },
-                Next::Idle => match self.wait_for_command().await {
-                    Some(step) => step,
-                    None => return,
-                },
+                Next::Idle => {
+                    hands.let_go();
+                    match self.wait_for_command().await {
+                        Some(step) => step,
+                        None => return,
+                    }
+                }
             };
             next = self.machine.settle(step);
         }

@@ -283,7 +283,13 @@ impl Worker {
         self.show();
         let _ = self.listener.send(&listener::FromWorker::Ended { session }).await;
         let _ = self.monitor.send(&monitor::FromWorker::Gone { session }).await;
-        if self.drain.borrow().is_some() && self.mailboxes.borrow().is_empty() {
+        if !self.mailboxes.borrow().is_empty() {
+            return;
+        }
+        if self.settings.borrow().config.wharf.isolate_sessions {
+            // This process was for that one session.
+            self.drain.send_replace(Some(Instant::now()));
+        } else if self.drain.borrow().is_some() {
             self.drain.send_modify(|_| {});
         }
     }
