@@ -43,6 +43,12 @@ enum State {
     Ready(VirtualPath),
 }
 
+impl Brokers {
+    pub(super) fn children(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.running.values_mut().map(|broker| &mut broker.child)
+    }
+}
+
 impl Monitor {
     /// Brings a login to its broker, which is started when there is none.
     pub(super) fn enter(&mut self, start: &Start, waiting: Waiting) {

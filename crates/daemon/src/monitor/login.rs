@@ -52,6 +52,12 @@ pub(super) struct Waiting {
     pub(super) overlay: Vec<u8>,
 }
 
+impl Attempts {
+    pub(super) fn children(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.running.values_mut().map(|running| &mut running.child)
+    }
+}
+
 impl Monitor {
     /// Decides one attempt, at once or later.
     pub(super) fn attempt(

@@ -210,8 +210,19 @@ impl Monitor {
             self.what_is_due();
             self.look_around();
             if self.is_over() {
+                self.end_everyone();
                 return Ok(());
             }
+        }
+    }
+
+    /// Leaves no process behind: what has not ended by itself is ended, and every one is waited for.
+    fn end_everyone(&mut self) {
+        let attempts = self.attempts.children();
+        let brokers = self.brokers.children();
+        let (listener, workers) = (self.listener.child(), self.workers.children());
+        for child in attempts.chain(brokers).chain(workers).chain([listener]) {
+            workers::end(child);
         }
     }
 

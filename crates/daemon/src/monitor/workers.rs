@@ -38,6 +38,10 @@ impl Listener {
         Ok(listener)
     }
 
+    pub(super) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     pub(super) fn configure(&mut self, poller: &Poller, text: &[u8]) {
         self.tell(poller, ToListener::Configure { text: text.to_vec() }, Vec::new());
     }
@@ -84,6 +88,10 @@ pub(super) struct Known {
 impl Workers {
     pub(super) fn is_empty(&self) -> bool {
         self.running.is_empty()
+    }
+
+    pub(super) fn children(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.running.values_mut().map(|worker| &mut worker.child)
     }
 
     pub(super) fn anybody_here(&self) -> bool {
