@@ -32,7 +32,7 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, waits for the greeting and logs in as anonymous.
     pub(crate) fn login(server: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(server)?;
+        let stream = connect(server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let control = BufReader::with_capacity(512, stream);
@@ -84,7 +84,7 @@ impl Client {
         self.command("EPSV\r\n", '2')?;
         let port = extended_port(&self.line)
             .ok_or_else(|| io::Error::other(format!("no port in the reply to EPSV: {}", self.line)))?;
-        let data = TcpStream::connect((self.server.ip(), port))?;
+        let data = connect(SocketAddr::new(self.server.ip(), port))?;
         data.set_read_timeout(Some(PATIENCE))?;
         Ok(data)
     }
@@ -106,6 +106,10 @@ impl Client {
         }
         Err(io::Error::other(format!("a reply {class}xx was expected, this came: {}", self.line.trim_end())))
     }
+}
+
+fn connect(to: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(to).map_err(|error| io::Error::other(format!("{to}: {error}")))
 }
 
 /// Octets to send, in memory, not in our address space.

@@ -79,6 +79,11 @@ impl Contender {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Returns what the server has written since it was started.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.place.join("output")).unwrap_or_default()
+    }
+
     fn configuration(&self) -> String {
         let log = self.place.join("log");
         format!(
@@ -134,8 +139,7 @@ impl<'a> Running<'a> {
             match Client::login(self.address).and_then(Client::quit) {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() > end => {
-                    let said = fs::read_to_string(self.contender.place.join("output")).unwrap_or_default();
-                    let name = self.contender.name;
+                    let (name, said) = (self.contender.name, self.contender.said());
                     return Err(io::Error::other(format!(
                         "{name} lets nobody in ({error}); it said:\n{said}"
                     )));

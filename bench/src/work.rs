@@ -84,7 +84,10 @@ impl Job {
     /// When the server fails at it, or did less than it said.
     pub(crate) fn measure(&self, server: &Running<'_>, stage: &Stage) -> io::Result<Sample> {
         let result = self.attempt(server, stage);
-        result.map_err(|error| io::Error::other(format!("{}, {}: {error}", server.contender.name, self.name)))
+        result.map_err(|error| {
+            let (name, said) = (server.contender.name, server.contender.said());
+            io::Error::other(format!("{name}, {}: {error}; the server said:\n{said}", self.name))
+        })
     }
 
     fn attempt(&self, server: &Running<'_>, stage: &Stage) -> io::Result<Sample> {

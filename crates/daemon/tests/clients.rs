@@ -25,6 +25,7 @@ impl Stage {
             .local(&pam)
             .set("write_enable=YES")
             .set("local_umask=022")
+            .set("xferlog_enable=YES")
             .set("log_ftp_protocol=YES")
             .start();
         account.file("down.bin", &pattern(300_000));
@@ -38,7 +39,7 @@ impl Stage {
 
     /// Checks what every client's script has done: one file up, one down, one renamed, one deleted.
     fn check(&self, outcome: &Outcome) {
-        assert!(outcome.success, "{outcome:?}");
+        assert!(outcome.success, "{outcome:?}\n{}", self.site.text("vsftpd.log"));
         assert_eq!(fs::read(self.here("got.bin")).unwrap(), pattern(300_000), "download: {outcome:?}");
         assert_eq!(
             fs::read(self.account.home.join("made/renamed.bin")).unwrap(),

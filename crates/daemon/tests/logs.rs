@@ -172,7 +172,7 @@ fn a_broken_upload_is_a_failed_one() {
     dialogue.ask("STOR broken", 150);
     data.write_all(b"123").unwrap();
     reset(data);
-    dialogue.ask("NOOP", 426);
+    dialogue.expect(426);
     stage.line("vsftpd.log", &["FAIL UPLOAD: ", "/broken\""]);
 }
 

@@ -162,9 +162,10 @@ impl Monitor {
         link.send(&self.poller, configure, descriptors)?;
         let (logs, descriptors) = self.logs.hand_over()?;
         link.send(&self.poller, logs, descriptors)?;
-        self.workers
-            .running
-            .insert(number, Worker { child, link, began: Instant::now(), orphaned: false, sessions: HashMap::new() });
+        self.workers.running.insert(
+            number,
+            Worker { child, link, began: Instant::now(), orphaned: false, sessions: HashMap::new() },
+        );
         self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
         Ok(())
     }
@@ -282,7 +283,9 @@ impl Monitor {
         if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
             return;
         }
-        eprintln!("wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on");
+        eprintln!(
+            "wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on"
+        );
         if worker.began.elapsed() < TOO_SOON {
             self.in_time(TOO_SOON, u64::from(number), Due::Worker);
         } else {
