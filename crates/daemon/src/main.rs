@@ -22,6 +22,10 @@ fn main() -> ExitCode {
 
 fn role(mut inherited: Inherited) -> ExitCode {
     let role = inherited.role().to_owned();
+    if let Err(error) = wharf_os::signals::leave_ending_to_parent() {
+        eprintln!("wharfd: {role}: {error}");
+        return ExitCode::FAILURE;
+    }
     match role.as_str() {
         "session" => return wharf_session::run(&mut inherited),
         "resolver" => return resolver::run(&mut inherited),

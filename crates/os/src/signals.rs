@@ -69,6 +69,18 @@ impl AsFd for Signals {
     }
 }
 
+/// Leaves the signals that end a server to the one process that decides.
+///
+/// A terminal's Ctrl-C and a service manager's stop reach every process of the group; a child that died of them
+/// would cut the transfers that its parent means to let finish. It ends with its parent all the same.
+pub fn leave_ending_to_parent() -> io::Result<()> {
+    for number in [Number::SIGINT, Number::SIGTERM, Number::SIGHUP, Number::SIGQUIT] {
+        // SAFETY: SIG_IGN installs no handler, so no code can run in signal context.
+        unsafe { signal(number, SigHandler::SigIgn) }?;
+    }
+    Ok(())
+}
+
 /// Lets a write to a closed connection answer `BrokenPipe` instead of ending the process.
 pub fn ignore_sigpipe() -> io::Result<()> {
     // SAFETY: SIG_IGN installs no handler, so no code can run in signal context.
