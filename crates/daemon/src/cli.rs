@@ -163,7 +163,26 @@ fn read_share(arguments: &[OsString]) -> Result<Share, String> {
     }
     let login = login(user, password_file.as_deref())?;
     let config = share_config(&folder, port, write, login.is_some())?;
-    Ok(Share { account: whose_rights(&folder)?, folder, config, login })
+    let account = whose_rights(&folder)?;
+    if let (true, Some(account)) = (write, &account) {
+        can_be_written(&folder, account)?;
+    }
+    Ok(Share { account, folder, config, login })
+}
+
+/// Root promises no writing that the rights it shares with do not allow.
+fn can_be_written(folder: &Path, account: &wharf_os::identity::Account) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+    let it = std::fs::metadata(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let bit = if it.uid() == account.uid { 0o200 } else { 0o002 };
+    if it.mode() & bit != 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "{0} belongs to root, and root shares only with the rights of nobody, who may not write there;\n  \
+         give it to a user first (chown USER {0}), or start this as that user",
+        folder.display()
+    ))
 }
 
 fn login(user: Option<OsString>, password_file: Option<&Path>) -> Result<Option<SharedAccount>, String> {

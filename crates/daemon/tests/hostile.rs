@@ -102,6 +102,21 @@ fn a_stranger_cannot_take_a_passive_data_connection() {
 }
 
 #[test]
+fn a_data_connection_left_over_is_not_taken_for_the_next() {
+    needs_root!();
+    let builder = Site::builder(env!("CARGO_BIN_EXE_wharfd"));
+    let account = Account::make(builder.place());
+    let builder = builder.anonymous(&account).one_passive_port();
+    fs::write(builder.place().join("pub/small"), "small\n").unwrap();
+    let site = builder.start();
+    let mut dialogue = site.anonymous();
+    for round in 0..500 {
+        drop(dialogue.epsv());
+        assert_eq!(dialogue.fetch("RETR small"), b"small\n", "round {round}");
+    }
+}
+
+#[test]
 fn the_server_cannot_be_sent_to_somebody_else() {
     needs_root!();
     let (_account, site) = site(&[]);

@@ -33,6 +33,8 @@ pub enum ToWorker {
     Arrived {
         /// For which session.
         session: SessionId,
+        /// For which of its wishes: one that is no longer the latest is too late.
+        number: u32,
     },
     /// The answer to [`FromWorker::Dial`]; on success the socket comes along.
     Dialled {
@@ -72,6 +74,8 @@ pub enum FromWorker {
     Expect {
         /// Which session.
         session: SessionId,
+        /// Counts the session's wishes; [`ToWorker::Arrived`] repeats it.
+        number: u32,
         /// Whether any address may connect (`pasv_promiscuous`).
         anyone: bool,
     },

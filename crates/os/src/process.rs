@@ -47,9 +47,19 @@ pub fn no_core() -> io::Result<()> {
     Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
 }
 
+/// What root raises the limit of open descriptors to: one for every login of the largest site, and the kernel's own
+/// ceiling (`fs.nr_open`) unless somebody lowered it.
+const MANY: u64 = 1 << 20;
+
 /// Raises the limit of open descriptors to the most allowed, and tells what it is now.
+///
+/// Root is not bound by the limit it was started with; children inherit what it sets.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
+    let many = Rlimit { current: Some(MANY), maximum: Some(MANY) };
+    if limit.maximum.is_some_and(|maximum| maximum < MANY) && setrlimit(Resource::Nofile, many).is_ok() {
+        return Ok(MANY);
+    }
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }

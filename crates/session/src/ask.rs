@@ -326,11 +326,12 @@ impl Worker {
     }
 
     async fn expect(&self, session: SessionId, anyone: bool) -> Option<u16> {
-        let port = self.mail(session, |mail| {
+        let (number, port) = self.mail(session, |mail| {
             mail.arrival.clear();
-            mail.port.wait()
+            mail.wishes = mail.wishes.wrapping_add(1);
+            (mail.wishes, mail.port.wait())
         })?;
-        self.listener.send(&listener::FromWorker::Expect { session, anyone }).await.ok()?;
+        self.listener.send(&listener::FromWorker::Expect { session, number, anyone }).await.ok()?;
         port.await.ok().flatten()
     }
 
@@ -355,6 +356,8 @@ impl Worker {
     async fn dial(&self, session: SessionId, to: std::net::SocketAddr, limit: Duration) -> Option<OwnedFd> {
         let arrival = self.mail(session, |mail| {
             mail.arrival.clear();
+            // What was expected before is too late from here on.
+            mail.wishes = mail.wishes.wrapping_add(1);
             mail.arrival.wait()
         })?;
         self.listener.send(&listener::FromWorker::Dial { session, to }).await.ok()?;

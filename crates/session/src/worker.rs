@@ -186,6 +186,8 @@ pub(crate) struct Mail {
     pub(crate) port: Slot<Option<u16>>,
     pub(crate) arrival: Slot<Option<OwnedFd>>,
     pub(crate) owner: Slot<bool>,
+    /// How many data connections were wished for; the latest is the one that counts.
+    pub(crate) wishes: u32,
 }
 
 /// A place for one answer, which may come before or after somebody waits for it.
@@ -362,10 +364,11 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
             listener::ToWorker::Expecting { session, port } => {
                 worker.mail(session, |mail| mail.port.deliver(port));
             }
-            listener::ToWorker::Arrived { session } => {
-                if let Some(socket) = descriptor {
-                    worker.mail(session, |mail| mail.arrival.deliver(Some(socket)));
-                }
+            listener::ToWorker::Arrived { session, number } => {
+                worker.mail(session, |mail| match descriptor {
+                    Some(socket) if mail.wishes == number => mail.arrival.deliver(Some(socket)),
+                    _ => {}
+                });
             }
             listener::ToWorker::Dialled { session, .. } => {
                 worker.mail(session, |mail| mail.arrival.deliver(descriptor));

@@ -34,6 +34,13 @@ impl SiteBuilder {
         self
     }
 
+    /// Leaves one port only for passive data connections.
+    #[must_use]
+    pub fn one_passive_port(self) -> Self {
+        let port = self.ports.passive_first();
+        self.set(&format!("pasv_min_port={port}")).set(&format!("pasv_max_port={port}"))
+    }
+
     /// Lets anonymous users into a directory `pub` of the site, as an account; root only.
     #[must_use]
     pub fn anonymous(self, account: &Account) -> Self {

@@ -58,6 +58,6 @@ chapter! {
         /// Keeps characters outside ASCII in logs when they are printable.
         ///
         /// Known to the builds of RHEL and Fedora only.
-        wc_logs_enable: bool = false, User, NextSession, Same, NotYet("logs replace every octet outside ASCII");
+        wc_logs_enable: bool = false, User, NextSession, Same, Pointless("logs keep names outside ASCII as they are");
     }
 }

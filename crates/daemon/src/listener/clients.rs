@@ -232,7 +232,7 @@ impl Listener {
             Some(_) => {}
         }
         match *message {
-            FromWorker::Expect { session, anyone } => self.expect(session, anyone),
+            FromWorker::Expect { session, number, anyone } => self.expect(session, number, anyone),
             FromWorker::Dial { session, to } => self.dial(session, to),
             FromWorker::Forget { session } => self.forget(session),
             FromWorker::Ended { session } => self.end_session(session),

@@ -55,6 +55,8 @@ impl Rules {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
     pub(super) session: SessionId,
+    /// The session's own number for it.
+    pub(super) number: u32,
     pub(super) peer: IpAddr,
     /// Through which control socket it came.
     pub(super) house: House,
@@ -102,6 +104,8 @@ struct Port {
 #[derive(Debug, Clone, Copy)]
 struct Reservation {
     number: u32,
+    /// The session's own number for it.
+    wish: u32,
     /// `None` when anyone may connect.
     peer: Option<IpAddr>,
     until: Option<Instant>,
@@ -125,15 +129,22 @@ pub(super) struct Passive {
 }
 
 impl Passive {
-    /// Reserves a port in place of an earlier one; `None` when there is none.
-    pub(super) fn reserve(&mut self, poller: &Poller, wish: Wish, rules: &Rules) -> Option<u16> {
+    /// Chooses a port in place of an earlier one; `None` when there is none.
+    ///
+    /// It is not reserved yet: first whoever has connected there already must be sent where they belong, so that an
+    /// old connection of the same peer is not taken for the new one. Then [`Self::hold`].
+    pub(super) fn prepare(&mut self, poller: &Poller, wish: &Wish, rules: &Rules) -> Option<u32> {
         self.release(poller, wish.session, rules);
         let enough = self.order.len() >= SPREAD.min(rules.spare);
-        let number = match enough.then(|| self.choose(&wish, rules)).flatten() {
-            Some(number) => number,
+        match enough.then(|| self.choose(wish, rules)).flatten() {
+            Some(number) => Some(number),
             // A range that is used up still has ports for other peers.
-            None => self.open(poller, wish.house, rules).or_else(|| self.choose(&wish, rules))?,
-        };
+            None => self.open(poller, wish.house, rules).or_else(|| self.choose(wish, rules)),
+        }
+    }
+
+    /// Reserves a prepared port, which may have closed meanwhile.
+    pub(super) fn hold(&mut self, number: u32, wish: Wish) -> Option<u16> {
         let port = self.ports.get_mut(&number)?;
         if port.reservations == 0 {
             self.idle = self.idle.saturating_sub(1);
@@ -141,7 +152,8 @@ impl Passive {
         port.reservations += 1;
         let peer = (!wish.anyone).then_some(wish.peer);
         self.waiting.insert((number, peer), wish.session);
-        self.reservations.insert(wish.session, Reservation { number, peer, until: wish.until });
+        self.reservations
+            .insert(wish.session, Reservation { number, wish: wish.number, peer, until: wish.until });
         self.deadlines.extend(wish.until.map(|until| (until, wish.session)));
         Some(port.port)
     }
@@ -165,18 +177,19 @@ impl Passive {
         }
     }
 
-    /// Tells whose connection this is, and ends that reservation.
+    /// Tells whose connection this is and for which of its wishes, and ends that reservation.
     pub(super) fn claim(
         &mut self,
         poller: &Poller,
         number: u32,
         peer: IpAddr,
         rules: &Rules,
-    ) -> Option<SessionId> {
+    ) -> Option<(SessionId, u32)> {
         let whose = |peer| self.waiting.get(&(number, peer)).copied();
         let session = whose(Some(peer)).or_else(|| whose(None))?;
+        let wish = self.reservations.get(&session)?.wish;
         self.release(poller, session, rules);
-        Some(session)
+        Some((session, wish))
     }
 
     /// Ends the reservations whose time is over.
@@ -287,10 +300,15 @@ mod tests {
 
     fn wish(session: u64, peer: u8) -> Wish {
         let peer = IpAddr::from([127, 0, 0, peer]);
-        Wish { session: SessionId(session), peer, house: house(), anyone: false, until: None }
+        Wish { session: SessionId(session), number: 1, peer, house: house(), anyone: false, until: None }
     }
 
     /// A range of `length` ports nobody uses at the moment.
+    fn reserve(passive: &mut Passive, poller: &Poller, wish: Wish, rules: &Rules) -> Option<u16> {
+        let number = passive.prepare(poller, &wish, rules)?;
+        passive.hold(number, wish)
+    }
+
     fn rules(length: u16) -> Rules {
         // Tests run beside each other: each looks for its range in another place.
         static TESTS: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
@@ -315,16 +333,16 @@ mod tests {
         let poller = Poller::new().unwrap();
         let (mut passive, rules) = (Passive::default(), rules(1));
         let port = Some(*rules.range.start());
-        assert_eq!(passive.reserve(&poller, wish(1, 2), &rules), port);
-        assert_eq!(passive.reserve(&poller, wish(2, 3), &rules), port);
-        assert_eq!(passive.reserve(&poller, wish(3, 2), &rules), None);
+        assert_eq!(reserve(&mut passive, &poller, wish(1, 2), &rules), port);
+        assert_eq!(reserve(&mut passive, &poller, wish(2, 3), &rules), port);
+        assert_eq!(reserve(&mut passive, &poller, wish(3, 2), &rules), None);
         let number = passive.order[0];
         let peer = |last| IpAddr::from([127, 0, 0, last]);
         assert_eq!(passive.claim(&poller, number, peer(9), &rules), None);
-        assert_eq!(passive.claim(&poller, number, peer(3), &rules), Some(SessionId(2)));
+        assert_eq!(passive.claim(&poller, number, peer(3), &rules), Some((SessionId(2), 1)));
         assert_eq!(passive.claim(&poller, number, peer(3), &rules), None, "a reservation serves once");
-        assert_eq!(passive.claim(&poller, number, peer(2), &rules), Some(SessionId(1)));
-        assert_eq!(passive.reserve(&poller, wish(3, 2), &rules), port);
+        assert_eq!(passive.claim(&poller, number, peer(2), &rules), Some((SessionId(1), 1)));
+        assert_eq!(reserve(&mut passive, &poller, wish(3, 2), &rules), port);
     }
 
     #[test]
@@ -332,14 +350,14 @@ mod tests {
         let poller = Poller::new().unwrap();
         let (mut passive, rules) = (Passive::default(), rules(1));
         let anyone = Wish { anyone: true, ..wish(1, 2) };
-        assert!(passive.reserve(&poller, anyone, &rules).is_some());
-        assert_eq!(passive.reserve(&poller, wish(2, 3), &rules), None);
+        assert!(reserve(&mut passive, &poller, anyone, &rules).is_some());
+        assert_eq!(reserve(&mut passive, &poller, wish(2, 3), &rules), None);
         assert_eq!(
             passive.claim(&poller, passive.order[0], IpAddr::from([9; 4]), &rules),
-            Some(SessionId(1))
+            Some((SessionId(1), 1))
         );
-        assert!(passive.reserve(&poller, wish(2, 3), &rules).is_some());
-        assert_eq!(passive.reserve(&poller, anyone, &rules), None);
+        assert!(reserve(&mut passive, &poller, wish(2, 3), &rules).is_some());
+        assert_eq!(reserve(&mut passive, &poller, anyone, &rules), None);
     }
 
     #[test]
@@ -348,9 +366,9 @@ mod tests {
         let (mut passive, rules) = (Passive::default(), rules(1));
         let now = Instant::now();
         let timed = Wish { until: Some(now), ..wish(1, 2) };
-        assert!(passive.reserve(&poller, timed, &rules).is_some());
+        assert!(reserve(&mut passive, &poller, timed, &rules).is_some());
         let later = Wish { until: Some(now + Duration::from_secs(9)), ..timed };
-        assert!(passive.reserve(&poller, later, &rules).is_some());
+        assert!(reserve(&mut passive, &poller, later, &rules).is_some());
         passive.expire(&poller, now + Duration::from_secs(1), &rules);
         assert_eq!(passive.reservations.len(), 1, "the first one's time no longer counts");
         passive.expire(&poller, now + Duration::from_secs(9), &rules);
@@ -364,7 +382,7 @@ mod tests {
         let mut passive = Passive::default();
         let rules = Rules { spare: 2, ..rules(8) };
         for session in 0..6 {
-            assert!(passive.reserve(&poller, wish(session, 2), &rules).is_some());
+            assert!(reserve(&mut passive, &poller, wish(session, 2), &rules).is_some());
         }
         assert_eq!((passive.ports.len(), passive.idle), (6, 0));
         for session in 0..6 {

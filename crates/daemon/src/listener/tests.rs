@@ -121,7 +121,7 @@ fn is_closed(mut stream: &TcpStream) -> bool {
 }
 
 fn expect(worker: &Channel, session: SessionId) -> Option<u16> {
-    worker.send(&FromWorker::Expect { session, anyone: false }).unwrap();
+    worker.send(&FromWorker::Expect { session, number: 1, anyone: false }).unwrap();
     let (ToWorker::Expecting { session: answered, port }, None) = hear(worker) else { panic!("no port") };
     assert_eq!(answered, session);
     port
@@ -129,7 +129,7 @@ fn expect(worker: &Channel, session: SessionId) -> Option<u16> {
 
 fn arrived(worker: &Channel) -> (SessionId, TcpStream) {
     match hear(worker) {
-        (ToWorker::Arrived { session }, Some(socket)) => (session, TcpStream::from(socket)),
+        (ToWorker::Arrived { session, .. }, Some(socket)) => (session, TcpStream::from(socket)),
         other => panic!("{other:?}"),
     }
 }
@@ -286,7 +286,7 @@ fn clients_go_to_the_worker_with_the_fewest() {
     let (_a, first, ..) = house.client(&one, 2);
     let _b = house.client(&other, 2);
     one.send(&FromWorker::Ended { session: first }).unwrap();
-    one.send(&FromWorker::Expect { session: first, anyone: false }).unwrap();
+    one.send(&FromWorker::Expect { session: first, number: 1, anyone: false }).unwrap();
     // The ended session is not answered; the next words from this worker are about a new client.
     let (_c, third, ..) = house.client(&one, 2);
     assert!(expect(&one, third).is_some());
@@ -321,7 +321,7 @@ fn a_worker_that_does_not_read_holds_up_nobody_and_misses_nothing() {
     let (_client, session, ..) = house.client(&slow, 2);
     slow.set_nonblocking(true).unwrap();
     let mut asked = 0;
-    while slow.send(&FromWorker::Expect { session, anyone: false }).is_ok() {
+    while slow.send(&FromWorker::Expect { session, number: 1, anyone: false }).is_ok() {
         asked += 1;
     }
     let other = house.worker(2);

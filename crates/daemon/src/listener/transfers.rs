@@ -15,18 +15,24 @@ use super::key::Key;
 use super::passive::{Rules, Wish};
 use super::{Listener, TURN, say};
 
+/// As many connections can wait at one port (`wharf_os::socket::listening`).
+const BACKLOG: usize = 1024;
+
 /// A session gives up after `accept_timeout`; its reservation lasts a little longer, so that it never ends first.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Listener {
     /// Reserves a passive port.
-    pub(super) fn expect(&mut self, id: SessionId, anyone: bool) {
+    pub(super) fn expect(&mut self, id: SessionId, number: u32, anyone: bool) {
         let Some(session) = self.sessions.get(&id).copied() else { return };
         self.dials.cancel(&self.poller, id);
         let until = after(self.config.limits.accept_timeout, GRACE);
-        let wish =
-            Wish { session: id, peer: peer_address(session.peer), house: session.house, anyone, until };
-        let port = self.passive.reserve(&self.poller, wish, &Rules::of(&self.config));
+        let peer = peer_address(session.peer);
+        let wish = Wish { session: id, number, peer, house: session.house, anyone, until };
+        let port = self.passive.prepare(&self.poller, &wish, &Rules::of(&self.config)).and_then(|port| {
+            self.accept_at_most(BACKLOG, port);
+            self.passive.hold(port, wish)
+        });
         self.tell_worker(session.worker, ToWorker::Expecting { session: id, port }, None);
     }
 
@@ -37,7 +43,11 @@ impl Listener {
 
     /// Gives the connections at a passive port to those who expect them, and closes the others.
     pub(super) fn accept_data(&mut self, number: u32) {
-        for _ in 0..TURN {
+        self.accept_at_most(TURN, number);
+    }
+
+    fn accept_at_most(&mut self, most: usize, number: u32) {
+        for _ in 0..most {
             let Some(socket) = self.passive.socket(number) else { return };
             let (connection, peer) = match socket::accept(socket) {
                 Ok(Some(accepted)) => accepted,
@@ -45,11 +55,16 @@ impl Listener {
                 Err(error) => return self.rest(Key::Passive(number), &error),
             };
             let rules = Rules::of(&self.config);
-            let Some(id) = self.passive.claim(&self.poller, number, peer_address(peer), &rules) else {
+            let Some((id, wish)) = self.passive.claim(&self.poller, number, peer_address(peer), &rules)
+            else {
                 continue;
             };
             let Some(session) = self.sessions.get(&id).copied() else { continue };
-            self.tell_worker(session.worker, ToWorker::Arrived { session: id }, Some(connection));
+            self.tell_worker(
+                session.worker,
+                ToWorker::Arrived { session: id, number: wish },
+                Some(connection),
+            );
         }
     }
 

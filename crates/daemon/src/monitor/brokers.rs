@@ -9,13 +9,14 @@ use rustix::fs::{FileType, Gid, Mode, Uid};
 use wharf_ipc::broker::{Answer, NewLogin, Request, Start, Started};
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Granted, Verdict};
-use wharf_os::epoll::{Interest, Ready};
+use wharf_os::epoll::Ready;
 use wharf_os::spawn::{Child, Launch};
 use wharf_proto::path::VirtualPath;
 
 use super::login::Waiting;
 use super::workers::end;
 use super::{Due, Monitor, key};
+use crate::outbox::Outbox;
 
 /// The brokers, by number and by what they were started with.
 #[derive(Default)]
@@ -28,7 +29,7 @@ pub(super) struct Brokers {
 struct Broker {
     child: Child,
     /// The start message went over it; now it speaks of logins.
-    link: Link<NewLogin, Started>,
+    link: Outbox<NewLogin, Started>,
     name: Vec<u8>,
     uid: Option<u32>,
     state: State,
@@ -82,11 +83,10 @@ impl Monitor {
         let child = Launch::new("broker").descriptor("monitor", theirs.as_fd()).start()?;
         drop(theirs);
         ours.send(start)?;
-        let link: Link<NewLogin, Started> = Link::from(OwnedFd::from(ours));
-        link.set_nonblocking(true)?;
         self.brokers.last_number += 1;
         let number = self.brokers.last_number;
-        self.poller.add(&link, key::BROKER | number, Interest::Read)?;
+        let link = Link::from(OwnedFd::from(ours));
+        let link = Outbox::watch(&self.poller, link, key::BROKER | number)?;
         let uid = start.identity.as_ref().map(|identity| identity.uid);
         let state = State::Starting(Vec::new());
         self.brokers
@@ -101,9 +101,13 @@ impl Monitor {
         let handed = self.brokers.running.get_mut(&number).map_or_else(
             || Err(io::ErrorKind::NotFound.into()),
             |broker| {
+                if broker.link.is_stuck() {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 let (for_session, for_broker) = Link::<Request, Answer>::pair()?;
                 broker.seen += 1;
-                broker.link.send_with(&NewLogin { number: broker.seen }, &[for_broker.as_fd()])?;
+                let login = NewLogin { number: broker.seen };
+                broker.link.send(&self.poller, login, vec![for_broker.into()])?;
                 broker.logins += 1;
                 Ok(OwnedFd::from(for_session))
             },
@@ -139,8 +143,11 @@ impl Monitor {
         }
     }
 
-    pub(super) fn hear_broker(&mut self, number: u64, _event: Ready) {
+    pub(super) fn hear_broker(&mut self, number: u64, event: Ready) {
         let Some(broker) = self.brokers.running.get_mut(&number) else { return };
+        if event.writable && broker.link.flush(&self.poller).is_err() {
+            return self.broker_ended(number, Some("closed its channel"));
+        }
         match broker.link.receive(&mut self.scratch) {
             Ok(Some(received)) => match (received.message, &mut broker.state) {
                 (Started::Ready(path), State::Starting(queue)) => {
@@ -164,8 +171,10 @@ impl Monitor {
                 }
                 _ => self.broker_ended(number, Some("spoke out of turn")),
             },
-            Ok(None) => self.broker_ended(number, Some("ended")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.broker_ended(number, Some("ended"));
+            }
             Err(_) => self.broker_ended(number, Some("said something that is no message")),
         }
     }
@@ -173,7 +182,7 @@ impl Monitor {
     fn broker_ended(&mut self, number: u64, why: Option<&str>) {
         let Some(mut broker) = self.brokers.running.remove(&number) else { return };
         self.brokers.by_start.remove(&broker.name);
-        let _ = self.poller.remove(&broker.link);
+        broker.link.unwatch(&self.poller);
         let status = end(&mut broker.child);
         if let Some(why) = why {
             eprintln!(
