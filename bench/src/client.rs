@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::io::Errno;
-use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{RecvFlags, recv};
 
 /// How many octets one call throws away or sends.
@@ -58,13 +57,12 @@ impl Client {
     pub(crate) fn fetch(&mut self, command: &str) -> io::Result<u64> {
         let data = self.passive()?;
         self.command(command, '1')?;
-        // A server without TCP_NODELAY holds its last reply back until the one before it is acknowledged, which a
-        // client may put off for 40 ms. That would be all there is to see of small files.
-        set_tcp_quickack(self.control.get_ref(), true)?;
         if self.nowhere.is_empty() {
             self.nowhere = vec![0; PIECE];
         }
         let octets = drain(&data, &mut self.nowhere)?;
+        // As clients do: a server that lingers (vsftpd does) says 226 only when its own close is acknowledged.
+        drop(data);
         self.reply('2')?;
         Ok(octets)
     }

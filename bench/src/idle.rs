@@ -12,6 +12,9 @@ use crate::server::{Contender, Running};
 /// How many are held.
 pub(crate) const SESSIONS: usize = 500;
 
+/// How often, at most: opening them takes long, and memory varies little.
+const TURNS: usize = 3;
+
 /// Buffers that a server gives back after a login have this long to go.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -33,7 +36,7 @@ pub(crate) struct Held {
 /// Lets the contenders take turns, each freshly started: memory is not given back like time.
 pub(crate) fn compare(options: &Options, contenders: &[Contender]) -> io::Result<Vec<Held>> {
     let mut turns: Vec<Vec<Held>> = contenders.iter().map(|_| Vec::new()).collect();
-    for turn in 1..=options.runs() {
+    for turn in 1..=options.runs().min(TURNS) {
         eprintln!("{SESSIONS} idle sessions, turn {turn} …");
         for (contender, held) in contenders.iter().zip(&mut turns) {
             held.push(hold(contender)?);

@@ -18,8 +18,6 @@ const NOTES: &str = "
 - The load generator and everything else on the machine share the cores with the server. Rates are what is left for
   the server; the processor time is the better figure. Differences below 15 % mean nothing.
 - The generator is made light (data is discarded in the kernel, uploads are `sendfile` from memory), but it is not free.
-- vsftpd does not set TCP_NODELAY: its 226 waits until the client has acknowledged its 150. The generator acknowledges
-  at once, which few clients do; with an ordinary one a small file takes vsftpd some 40 ms.
 - Loopback and memory only: no network, no disk, no encryption. A slow network hides most of these differences.
 - Processor time is that of all the server's processes, those that have ended included. Work that the kernel does on its
   own threads, such as taking down the network namespace of an ended vsftpd session, is charged to nobody.
@@ -54,7 +52,10 @@ impl Page {
         }
         line(
             &mut text,
-            &format!("- Medians of {} turns each, interleaved, after one uncounted", options.runs()),
+            &format!(
+                "- Medians of {} turns each, interleaved, after one uncounted; idle sessions at most 3",
+                options.runs()
+            ),
         );
         line(
             &mut text,
