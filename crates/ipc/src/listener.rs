@@ -35,6 +35,9 @@ pub enum ToWorker {
         session: SessionId,
         /// For which of its wishes: one that is no longer the latest is too late.
         number: u32,
+        /// A port that is reserved already for the session's next wish, which then needs no question. It counts as
+        /// wish `number + 1`, and holds for [`PROMISE`].
+        next: Option<u16>,
     },
     /// The answer to [`FromWorker::Dial`]; on success the socket comes along.
     Dialled {
@@ -44,6 +47,10 @@ pub enum ToWorker {
         outcome: DialOutcome,
     },
 }
+
+/// How long a port that nobody asked for yet stays reserved for the next transfer of a busy session, in seconds; the
+/// time for the peer to connect comes on top.
+pub const PROMISE: u64 = 10;
 
 /// How an active-mode connect ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -326,6 +326,15 @@ impl Worker {
     }
 
     async fn expect(&self, session: SessionId, anyone: bool) -> Option<u16> {
+        let promised = self.mail(session, |mail| {
+            let (port, at) = mail.promised.take()?;
+            let holds = !anyone && at.elapsed() < Duration::from_secs(listener::PROMISE);
+            holds.then(|| mail.arrival.clear())?;
+            Some(port)
+        })?;
+        if promised.is_some() {
+            return promised;
+        }
         let (number, port) = self.mail(session, |mail| {
             mail.arrival.clear();
             mail.wishes = mail.wishes.wrapping_add(1);
@@ -356,6 +365,7 @@ impl Worker {
     async fn dial(&self, session: SessionId, to: std::net::SocketAddr, limit: Duration) -> Option<OwnedFd> {
         let arrival = self.mail(session, |mail| {
             mail.arrival.clear();
+            mail.promised = None;
             // What was expected before is too late from here on.
             mail.wishes = mail.wishes.wrapping_add(1);
             mail.arrival.wait()

@@ -188,6 +188,8 @@ pub(crate) struct Mail {
     pub(crate) owner: Slot<bool>,
     /// How many data connections were wished for; the latest is the one that counts.
     pub(crate) wishes: u32,
+    /// A port that the listener reserved for the next one unasked, and when.
+    pub(crate) promised: Option<(u16, Instant)>,
 }
 
 /// A place for one answer, which may come before or after somebody waits for it.
@@ -364,10 +366,14 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
             listener::ToWorker::Expecting { session, port } => {
                 worker.mail(session, |mail| mail.port.deliver(port));
             }
-            listener::ToWorker::Arrived { session, number } => {
-                worker.mail(session, |mail| match descriptor {
-                    Some(socket) if mail.wishes == number => mail.arrival.deliver(Some(socket)),
-                    _ => {}
+            listener::ToWorker::Arrived { session, number, next } => {
+                worker.mail(session, |mail| {
+                    let Some(socket) = descriptor.filter(|_| mail.wishes == number) else { return };
+                    mail.arrival.deliver(Some(socket));
+                    if let Some(port) = next {
+                        mail.wishes = mail.wishes.wrapping_add(1);
+                        mail.promised = Some((port, Instant::now()));
+                    }
                 });
             }
             listener::ToWorker::Dialled { session, .. } => {

@@ -93,6 +93,9 @@ impl House {
     }
 }
 
+/// So many open ports must be free for a peer before one is reserved that was not asked for.
+const PLENTY: usize = 8;
+
 #[derive(Debug)]
 struct Port {
     house: House,
@@ -141,6 +144,18 @@ impl Passive {
             // A range that is used up still has ports for other peers.
             None => self.open(poller, wish.house, rules).or_else(|| self.choose(wish, rules)),
         }
+    }
+
+    /// Chooses an open port for a wish that nobody has yet, as long as many are left for this peer.
+    ///
+    /// Nobody can have connected there for this session before: the port is told only with the wish.
+    pub(super) fn spare_port(&mut self, wish: &Wish, rules: &Rules) -> Option<u32> {
+        let is_free = |number: &&u32| {
+            !self.waiting.contains_key(&(**number, None))
+                && !self.waiting.contains_key(&(**number, Some(wish.peer)))
+        };
+        let free = self.order.iter().filter(is_free).take(PLENTY).count();
+        if free < PLENTY { None } else { self.choose(wish, rules) }
     }
 
     /// Reserves a prepared port, which may have closed meanwhile.

@@ -140,9 +140,17 @@ fn dial(worker: &Channel, session: SessionId, to: SocketAddr) -> (DialOutcome, O
     (outcome, socket)
 }
 
-/// A range of one port that is free at the moment.
+/// A range of one port that is free, and below those the system gives out by itself: no other test's connection can
+/// take it meanwhile.
 fn one_port() -> (u16, String) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = 12_000 + (std::process::id() % 400) as u16 * 16;
+    let free = || {
+        let port = begin + NEXT.fetch_add(1, Ordering::Relaxed);
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    };
+    let port = std::iter::repeat_with(free).take(1000).flatten().next().unwrap();
     (port, format!("pasv_min_port={port}\npasv_max_port={port}\n"))
 }
 

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use wharf_ipc::SessionId;
-use wharf_ipc::listener::{DialOutcome, ToWorker};
+use wharf_ipc::listener::{DialOutcome, PROMISE, ToWorker};
 use wharf_os::socket;
 
-use super::clients::peer_address;
+use super::clients::{Session, peer_address};
 use super::dial::is_permitted;
 use super::key::Key;
 use super::passive::{Rules, Wish};
@@ -60,12 +60,21 @@ impl Listener {
                 continue;
             };
             let Some(session) = self.sessions.get(&id).copied() else { continue };
-            self.tell_worker(
-                session.worker,
-                ToWorker::Arrived { session: id, number: wish },
-                Some(connection),
-            );
+            let next = self.promise(id, session, wish.wrapping_add(1));
+            let message = ToWorker::Arrived { session: id, number: wish, next };
+            self.tell_worker(session.worker, message, Some(connection));
         }
+    }
+
+    /// Reserves a port for a transfer that will probably follow: it saves a busy session a question for each file.
+    ///
+    /// Only where ports are plenty: nobody else's transfer waits for a promise.
+    fn promise(&mut self, id: SessionId, session: Session, number: u32) -> Option<u16> {
+        let peer = peer_address(session.peer);
+        let until = after(self.config.limits.accept_timeout, GRACE + Duration::from_secs(PROMISE));
+        let wish = Wish { session: id, number, peer, house: session.house, anyone: false, until };
+        let port = self.passive.spare_port(&wish, &Rules::of(&self.config))?;
+        self.passive.hold(port, wish)
     }
 
     /// Begins an active data connection, if the rules permit it.
