@@ -269,7 +269,8 @@ impl Worker {
             config.wharf.log_mapped_addresses && config.listen.listen_ipv6
         };
         let whose = Whose::new(session, peer, mapped);
-        let mut machine = Session::new(self.policy(), peer, local, clients);
+        let offset = i64::from(self.zone.to_offset(jiff::Timestamp::now()).seconds());
+        let mut machine = Session::new(self.policy(), peer, local, clients).with_clock_offset(offset);
         let first = machine.greet(welcome);
         self.mailboxes.borrow_mut().insert(session, Mail::default());
         self.show();

@@ -137,7 +137,7 @@ impl World {
             closed: false,
             later: VecDeque::new(),
             open: Open::Nothing,
-            session: Session::new(Arc::clone(&policy), peer, local, 1),
+            session: Session::new(Arc::clone(&policy), peer, local, 1).with_clock_offset(9 * 3600),
             policy,
         }
     }

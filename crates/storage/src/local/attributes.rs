@@ -23,7 +23,15 @@ impl Local {
         let found = self.open(path, flags)?;
         let entry = entry_of(&found)?;
         let access = self.access(path, &found, &entry);
-        Ok(Looked { entry, access })
+        Ok(Looked { entry: self.without_owners(entry), access })
+    }
+
+    /// `hide_ids` hides them here as in listings: nobody learns which accounts there are.
+    fn without_owners(&self, mut entry: Entry) -> Entry {
+        if self.rules.hide_owners {
+            (entry.uid, entry.gid) = (0, 0);
+        }
+        entry
     }
 
     fn access(&self, path: &VirtualPath, found: &OwnedFd, entry: &Entry) -> Access {

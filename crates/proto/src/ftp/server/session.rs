@@ -23,6 +23,8 @@ pub struct Session {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
     pub(super) clients: u32,
+    /// Seconds by which local time is ahead of UTC.
+    clock_offset: i64,
     pub(super) state: State,
     /// The verb that runs.
     running: Option<&'static Spec>,
@@ -82,12 +84,25 @@ impl Session {
             peer: canonical(peer),
             local: canonical(local),
             clients,
+            clock_offset: 0,
             state: State::NotLoggedIn(Visitor::default()),
             running: None,
             pending: Pending::Nothing,
             outbox: Vec::new(),
             records: Vec::new(),
         }
+    }
+
+    /// Tells how many seconds local time is ahead of UTC, for sites that answer MDTM in local time.
+    #[must_use]
+    pub fn with_clock_offset(mut self, seconds: i64) -> Self {
+        self.clock_offset = seconds;
+        self
+    }
+
+    /// The seconds to add to UTC in MDTM: none unless `use_localtime` says so.
+    pub(super) fn clock_offset(&self) -> i64 {
+        if self.policy.local_time { self.clock_offset } else { 0 }
     }
 
     /// Greets the peer, or turns it away.

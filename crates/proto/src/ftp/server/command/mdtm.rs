@@ -14,12 +14,14 @@ pub(super) const SPEC: Spec = Spec {
     start,
 };
 
-// Times are UTC. vsftpd's `use_localtime` asks for local ones, which need a time zone that this room has not.
+// Times are UTC as the RFC wants them.
+// Compat: with `use_localtime` they are local, by the offset of the session's beginning, as in vsftpd 3.0.3.
 fn start(session: &mut Session, argument: &[u8]) -> Step {
     match session.resolve(argument, Purpose::Any, Reply::CouldNotGetTime) {
         Ok(name) => Ask::look(name.path.clone(), move |session, looked| match looked {
             Ok(looked) if looked.entry.is_file() => {
-                Step::Reply(Reply::Modified(stamp::show(looked.entry.modified)))
+                let modified = shifted(looked.entry.modified, session.clock_offset());
+                Step::Reply(Reply::Modified(stamp::show(modified)))
             }
             Ok(_) => Step::Reply(Reply::CouldNotGetTime),
             Err(_) => set(session, &name.typed),
@@ -32,9 +34,10 @@ fn start(session: &mut Session, argument: &[u8]) -> Step {
 fn set(session: &mut Session, argument: &[u8]) -> Step {
     let mut halves = argument.splitn(2, |&octet| octet == b' ');
     let time = halves.next().and_then(stamp::read_as_mktime);
-    let (Some(modified), Some(pathname)) = (time, halves.next()) else {
+    let (Some(local), Some(pathname)) = (time, halves.next()) else {
         return Step::Reply(Reply::CouldNotGetTime);
     };
+    let modified = shifted(local, -session.clock_offset());
     if !session.permits(Right::SetTime) {
         return Step::Reply(Reply::CouldNotGetTime);
     }
@@ -44,4 +47,8 @@ fn set(session: &mut Session, argument: &[u8]) -> Step {
         }),
         Err(refusal) => Step::Reply(refusal),
     }
+}
+
+fn shifted(time: Time, seconds: i64) -> Time {
+    Time { seconds: time.seconds.saturating_add(seconds), ..time }
 }

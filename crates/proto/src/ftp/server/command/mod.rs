@@ -22,6 +22,7 @@ mod prelude {
     pub(super) use super::super::transfer::NOTHING_MOVED;
     pub(super) use super::super::{facts, stamp, upload};
     pub(super) use super::{During, Spec, When, cwd, pass};
+    pub(super) use crate::entry::Time;
     pub(super) use crate::failure::Failure;
     pub(super) use crate::ftp::address::{self, BadEprt};
     pub(super) use crate::ftp::command::Command;
