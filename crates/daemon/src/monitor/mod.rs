@@ -14,6 +14,7 @@ mod brokers;
 mod files;
 mod login;
 mod logs;
+mod powers;
 pub mod resolver;
 mod rules;
 mod site;
@@ -177,6 +178,7 @@ impl Monitor {
         let files = files::Files::open(&settings.config).map_err(io::Error::other)?;
         let poller = Poller::new()?;
         poller.add(&signals, key::SIGNALS, Interest::Read)?;
+        powers::give_up_the_rest()?;
         let mut monitor = Self {
             listener: Listener::start(&poller, &settings.text)?,
             site,
