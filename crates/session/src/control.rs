@@ -58,6 +58,7 @@ impl Control {
         let mut hands = Hands::new(self.whose.session);
         let mut next = self.machine.settle(first);
         loop {
+            self.worker.show_session(&self.whose, &self.machine);
             if self.flush().await.is_err() {
                 return;
             }
@@ -113,7 +114,13 @@ impl Control {
     /// Does what the machine asks and gives it the answer; `None` when the peer has gone.
     async fn perform(&mut self, ask: Ask, hands: &mut Hands) -> Option<Step> {
         match ask {
-            Ask::Connect(..) | Ask::Move(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Connect(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Move(..) => {
+                self.worker.show_transfer(1);
+                let step = self.perform_with_an_ear(ask, hands).await;
+                self.worker.show_transfer(-1);
+                step
+            }
             ask => Some(hands.ask(&self.worker, &mut self.machine, &self.whose, ask).await),
         }
     }

@@ -1,6 +1,6 @@
 //! The worker process: takes descriptors in, puts the sandbox on, and runs the event loop.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -88,6 +88,7 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             logs: RefCell::default(),
             zone,
             title: RefCell::new(title),
+            transfers: Cell::new(0),
             tools: Tools { pipes: Pipes::default(), pool },
             drain: watch::Sender::new(None),
         });
@@ -131,6 +132,8 @@ pub(crate) struct Worker {
     logs: RefCell<Logs>,
     zone: TimeZone,
     title: RefCell<wharf_os::title::Title>,
+    /// How many transfers run.
+    transfers: Cell<usize>,
     pub(crate) tools: Tools,
     /// Set once, to the end of all transfers, when the server is told to stop.
     pub(crate) drain: watch::Sender<Option<Instant>>,
@@ -252,7 +255,32 @@ impl Worker {
 
     fn show(&self) {
         let clients = self.mailboxes.borrow().len();
-        self.title.borrow_mut().set(&format!("wharfd: session, {clients} clients"));
+        let noun = if clients == 1 { "client" } else { "clients" };
+        let transfers = self.transfers.get();
+        let busy = if transfers == 0 { String::new() } else { format!(", {transfers} transferring") };
+        self.title.borrow_mut().set(&format!("wharfd: session, {clients} {noun}{busy}"));
+    }
+
+    /// Shows that a transfer begins (1) or ends (-1).
+    pub(crate) fn show_transfer(&self, change: isize) {
+        self.transfers.set(self.transfers.get().saturating_add_signed(change));
+        if !self.is_isolated() {
+            self.show();
+        }
+    }
+
+    /// Shows what the one session of an isolated worker does now, as vsftpd's titles do.
+    pub(crate) fn show_session(&self, whose: &Whose, machine: &Session) {
+        if !self.is_isolated() {
+            return;
+        }
+        let user =
+            machine.user().map(|user| format!("/{}", String::from_utf8_lossy(user))).unwrap_or_default();
+        self.title.borrow_mut().set(&format!("wharfd: session {}{user}: {}", whose.address, machine.doing()));
+    }
+
+    fn is_isolated(&self) -> bool {
+        self.settings.borrow().config.wharf.isolate_sessions
     }
 
     fn welcome(
@@ -291,7 +319,7 @@ impl Worker {
         if !self.mailboxes.borrow().is_empty() {
             return;
         }
-        if self.settings.borrow().config.wharf.isolate_sessions {
+        if self.is_isolated() {
             // This process was for that one session.
             self.drain.send_replace(Some(Instant::now()));
         } else if self.drain.borrow().is_some() {

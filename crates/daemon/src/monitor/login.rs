@@ -244,6 +244,12 @@ impl Monitor {
         match self.settings.config.load_user(&waiting.user) {
             Ok(None) => Ok(None),
             Ok(Some(loaded)) => {
+                for option in rules::of_the_listener(&self.settings.config, &loaded.config) {
+                    let user = String::from_utf8_lossy(&waiting.user);
+                    eprintln!(
+                        "wharfd: the file of user {user}: {option} is not carried out for single users yet"
+                    );
+                }
                 waiting.overlay = loaded.config.to_text();
                 Ok(Some(loaded.config))
             }

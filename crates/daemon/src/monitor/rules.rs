@@ -113,6 +113,21 @@ pub(super) fn rules(config: &Config, class: Class) -> Rules {
     }
 }
 
+/// Options of a user's file that the listener would have to carry out and knows for the whole site only.
+pub(super) fn of_the_listener(site: &Config, user: &Config) -> Vec<&'static str> {
+    let (of_site, of_user) = (&site.data, &user.data);
+    let differs = [
+        (of_site.pasv_min_port != of_user.pasv_min_port, "pasv_min_port"),
+        (of_site.pasv_max_port != of_user.pasv_max_port, "pasv_max_port"),
+        (of_site.port_promiscuous != of_user.port_promiscuous, "port_promiscuous"),
+        (of_site.connect_from_port_20 != of_user.connect_from_port_20, "connect_from_port_20"),
+        (of_site.ftp_data_port != of_user.ftp_data_port, "ftp_data_port"),
+        (site.limits.connect_timeout < user.limits.connect_timeout, "a longer connect_timeout"),
+        (site.limits.accept_timeout < user.limits.accept_timeout, "a longer accept_timeout"),
+    ];
+    differs.into_iter().filter_map(|(differs, option)| differs.then_some(option)).collect()
+}
+
 fn pattern(text: Option<&bstr::BString>) -> Option<ByteBuf> {
     text.map(|text| ByteBuf::from(text.to_vec()))
 }
@@ -156,6 +171,14 @@ mod tests {
         assert_eq!(local(&config(""), &alice("/home/alice"), true).root, b"/home/alice");
         assert_eq!(local(&config("local_root=/srv\n"), &alice("/home/alice"), true).root, b"/srv");
         assert_eq!(local(&config("local_root=ftp\n"), &alice("/home/alice"), true).root, b"/home/alice/ftp");
+    }
+
+    #[test]
+    fn what_only_the_listener_could_do_for_one_user_is_named() {
+        let site = config("pasv_min_port=40000\n");
+        assert!(of_the_listener(&site, &site).is_empty());
+        let user = config("pasv_min_port=50000\nport_promiscuous=YES\n");
+        assert_eq!(of_the_listener(&site, &user), ["pasv_min_port", "port_promiscuous"]);
     }
 
     #[test]

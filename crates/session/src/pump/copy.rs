@@ -117,6 +117,29 @@ impl Transfer<'_> {
         }
     }
 
+    /// Receives octets as they are when no pipe is to be had.
+    pub(super) async fn receive_copied(
+        &self,
+        file: &Arc<OwnedFd>,
+        mut position: u64,
+        connection: &AsyncFd<OwnedFd>,
+    ) -> Result<()> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let wanted = self.rate.grant(PIECE).await;
+            let room = piece.get_mut(..wanted).unwrap_or_default();
+            let step = connection
+                .async_io(Interest::READABLE, |connection| Ok(rustix::io::read(connection, &mut *room)?));
+            let read = self.in_time(step).await?;
+            if read == 0 {
+                return Ok(());
+            }
+            write_at(file, &mut position, piece.get(..read).unwrap_or_default())?;
+            self.count(read);
+            self.rate.spend(read);
+        }
+    }
+
     async fn write_all(&self, connection: &AsyncFd<OwnedFd>, octets: &[u8]) -> Result<()> {
         let mut left = octets;
         while !left.is_empty() {

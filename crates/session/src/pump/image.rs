@@ -16,6 +16,9 @@ use super::{Result, Transfer, file_error, writable};
 /// buffer takes them whole, and most files are small.
 const AT_ONCE: usize = 64 * 1024;
 
+/// What one `sendfile` is asked for where there is no pipe of ours: enough calls to be fair to other sessions.
+const HIDDEN_PIPE: usize = 256 * 1024;
+
 /// Pieces of this size or more are written to the file by a thread that may wait for the disk.
 const MAY_SLEEP: usize = 512 * 1024;
 
@@ -31,7 +34,9 @@ impl Transfer<'_> {
             return Ok(());
         }
         let connection = writable(connection)?;
-        let mut pipe = self.borrow_pipe()?;
+        let Ok(mut pipe) = self.tools.pipes.borrow() else {
+            return self.send_without_pipe(&file, position, &connection).await;
+        };
         loop {
             let wanted = self.rate.grant(pipe.capacity).await;
             let (filled, returned) = self.fill(&file, &mut position, pipe, wanted).await;
@@ -52,6 +57,27 @@ impl Transfer<'_> {
         }
         self.tools.pipes.give_back(pipe);
         Ok(())
+    }
+
+    /// Sends a file when no pipe is to be had: the kernel's own hidden one is smaller, and always there.
+    async fn send_without_pipe(
+        &self,
+        file: &OwnedFd,
+        mut position: u64,
+        connection: &AsyncFd<OwnedFd>,
+    ) -> Result<()> {
+        loop {
+            let wanted = self.rate.grant(HIDDEN_PIPE).await;
+            let step = connection.async_io(Interest::WRITABLE, |connection| {
+                ready(sendfile(connection, file, &mut position, wanted))
+            });
+            let sent = self.in_time(step).await?;
+            if sent == 0 {
+                return Ok(());
+            }
+            self.count(sent);
+            self.rate.spend(sent);
+        }
     }
 
     /// Tries to send a small file in one call; true when all of it went.
@@ -125,7 +151,9 @@ impl Transfer<'_> {
         mut position: u64,
         connection: &AsyncFd<OwnedFd>,
     ) -> Result<()> {
-        let mut pipe = self.borrow_pipe()?;
+        let Ok(mut pipe) = self.tools.pipes.borrow() else {
+            return self.receive_copied(file, position, connection).await;
+        };
         loop {
             let wanted = self.rate.grant(pipe.capacity).await;
             let step = connection
@@ -165,10 +193,6 @@ impl Transfer<'_> {
         stored.map_err(|error| file_error(&error))?;
         *position = at;
         Ok(pipe)
-    }
-
-    fn borrow_pipe(&self) -> Result<Pipe> {
-        self.tools.pipes.borrow().map_err(|_| Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))
     }
 }
 

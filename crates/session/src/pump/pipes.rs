@@ -13,12 +13,27 @@ const KEPT: usize = 16;
 
 /// The pipes of one worker.
 #[derive(Default)]
-pub(crate) struct Pipes(RefCell<Vec<Pipe>>);
+pub(crate) struct Pipes {
+    kept: RefCell<Vec<Pipe>>,
+    /// Behaves as a process that may have no pipes.
+    #[cfg(test)]
+    none: bool,
+}
 
 impl Pipes {
+    /// The pipes of a process that may have none.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { none: true, ..Self::default() }
+    }
+
     /// Lends a pipe; it must come back only when it is empty.
     pub(super) fn borrow(&self) -> io::Result<Pipe> {
-        match self.0.borrow_mut().pop() {
+        #[cfg(test)]
+        if self.none {
+            return Err(io::ErrorKind::Other.into());
+        }
+        match self.kept.borrow_mut().pop() {
             Some(pipe) => Ok(pipe),
             None => Pipe::new(WANTED),
         }
@@ -26,7 +41,7 @@ impl Pipes {
 
     /// Takes an empty pipe back. One that may still hold octets is dropped by its borrower instead.
     pub(super) fn give_back(&self, pipe: Pipe) {
-        let mut kept = self.0.borrow_mut();
+        let mut kept = self.kept.borrow_mut();
         if kept.len() < KEPT {
             kept.push(pipe);
         }

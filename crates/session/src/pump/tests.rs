@@ -138,6 +138,30 @@ fn a_peer_that_never_reads_stalls() {
 }
 
 #[test]
+fn without_pipes_transfers_are_slower_and_whole() {
+    let poor = || Tools { pipes: Pipes::none(), pool: Pool::start().unwrap() };
+    let (ours, mut peer) = connection();
+    let reader = thread::spawn(move || {
+        let mut got = Vec::new();
+        peer.read_to_end(&mut got).unwrap();
+        got
+    });
+    let source = Source::File(Arc::new(file_with(&pattern(3_000_001)).into()));
+    let sent = on_the_loop(run(&poor(), wish(Direction::Download), source, ours, None, &Cell::new(0)));
+    assert_eq!(sent, Outcome::Complete);
+    assert!(reader.join().unwrap() == pattern(3_000_001));
+
+    let (ours, mut peer) = connection();
+    let writer = thread::spawn(move || peer.write_all(&pattern(3_000_001)).unwrap());
+    let file = tempfile::tempfile().unwrap();
+    let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
+    let received = on_the_loop(run(&poor(), wish(Direction::Upload), source, ours, None, &Cell::new(0)));
+    writer.join().unwrap();
+    assert_eq!(received, Outcome::Complete);
+    assert!(content(file) == pattern(3_000_001));
+}
+
+#[test]
 fn a_full_disk_is_no_space() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     assert_eq!(
