@@ -238,6 +238,8 @@ fn whose_rights(folder: &Path) -> Result<Option<wharf_os::identity::Account>, St
         .ok()
         .flatten()
         .ok_or("root shares a folder as its owner or as nobody, and there is no account nobody here")?;
+    // What the logs call those who come without a name.
+    let nobody = wharf_os::identity::Account { name: b"anonymous".to_vec(), ..nobody };
     if owner == 0 {
         return Ok(Some(nobody));
     }

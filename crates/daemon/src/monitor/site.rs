@@ -148,6 +148,9 @@ impl Share {
             }
             None => println!("Everybody who can reach this machine may {may}, without a password."),
         }
+        if let Some(account) = &self.account {
+            println!("Files are opened with the rights of user number {}.", account.uid);
+        }
         println!(
             "FTP is not encrypted: share nothing secret over networks you do not trust. Ctrl-C ends it."
         );
