@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
 
 use std::fs;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use wharf_testkit::{Account, Dialogue, Site, needs_root, read_all};
+use wharf_testkit::{Account, Dialogue, Site, connect_from, needs_root, read_all};
 
 fn site(lines: &[&str]) -> (Account, Site) {
     let builder = Site::builder(env!("CARGO_BIN_EXE_wharfd"));
@@ -81,5 +81,27 @@ fn active_connections_come_from_the_configured_port() {
     let (_data, peer) = listener.accept().unwrap();
     assert_eq!(peer.port(), 20);
     dialogue.expect(150);
+    dialogue.expect(226);
+}
+
+#[test]
+fn a_third_party_may_take_part_where_the_site_says_so() {
+    needs_root!();
+    let (_account, site) = site(&["pasv_promiscuous=YES", "port_promiscuous=YES"]);
+    let mut dialogue = site.anonymous();
+    let passive = dialogue.pasv();
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let data = connect_from(Some(elsewhere), passive).unwrap();
+    dialogue.ask("RETR small", 150);
+    assert_eq!(read_all(data), b"small\n");
+    dialogue.expect(226);
+
+    let listener = TcpListener::bind((elsewhere, 0)).unwrap();
+    let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+    dialogue.ask(&format!("PORT 127,0,0,2,{high},{low}"), 200);
+    dialogue.send("RETR small");
+    let (data, _) = listener.accept().unwrap();
+    dialogue.expect(150);
+    assert_eq!(read_all(data), b"small\n");
     dialogue.expect(226);
 }
