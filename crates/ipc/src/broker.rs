@@ -68,6 +68,8 @@ pub struct Rules {
     pub delete_broken: bool,
     /// Uploads take a write lock, downloads a read lock (`lock_upload_files`).
     pub lock: bool,
+    /// A new name for STOU gets a random ending rather than a counter when it is taken (`better_stou`).
+    pub random_unique: bool,
     /// Names that may not be touched (`deny_file`), in the pattern language of `wharf_proto::pattern`.
     pub deny: Option<serde_bytes::ByteBuf>,
     /// Names left out of listings (`hide_file`).
@@ -78,6 +80,8 @@ pub struct Rules {
     pub hide_owners: bool,
     /// Owner and group are shown by name (`text_userdb_names`).
     pub name_owners: bool,
+    /// Home directories are told by name (`tilde_user_enable`), out of the password file below the root.
+    pub name_homes: bool,
     /// Listing times are local, not UTC (`use_localtime`).
     pub local_time: bool,
     /// The `R` flag is honoured (`ls_recurse_enable`).

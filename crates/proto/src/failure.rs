@@ -19,7 +19,9 @@ pub enum Failure {
     NotEmpty,
     /// The disk or the quota is full.
     NoSpace,
-    /// Somebody else holds the file's lock; asking again later may succeed.
+    /// Somebody else holds the file's lock, and asking again later is how to wait for its end.
+    Locked,
+    /// It is in use: being executed, leased, or something is mounted on it.
     Busy,
     /// A limit on open files, processes or memory is reached.
     TooMany,

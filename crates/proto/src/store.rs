@@ -38,6 +38,12 @@ pub enum Request {
     List(List),
     /// Change the tree. Answered with [`Answer::Done`].
     Change(Change),
+    /// Where is this user's home directory? Answered with [`Answer::Home`].
+    Home {
+        /// The login name.
+        #[serde(with = "serde_bytes")]
+        name: Vec<u8>,
+    },
 }
 
 /// How a file is opened for writing. Nothing is ever truncated here: the session does that when data flows.
@@ -47,7 +53,7 @@ pub enum Writing {
     Store,
     /// Make it, or open it to be continued at its end (APPE).
     Append,
-    /// Make a new file; when the name is taken try `name.1`, `name.2` … (STOU).
+    /// Make a new file; when the name is taken try `name.1`, `name.2` …, or random endings (STOU).
     Unique,
 }
 
@@ -184,6 +190,8 @@ pub enum Answer {
     },
     /// To [`Request::Finish`] and [`Request::Change`].
     Done,
+    /// To [`Request::Home`]: the home as it is seen below the root; `None` when nobody is called so.
+    Home(Option<VirtualPath>),
     /// To any of them.
     Refused(Failure),
 }

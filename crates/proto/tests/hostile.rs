@@ -3,6 +3,7 @@
 mod world;
 
 use proptest::prelude::*;
+use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::record::Event;
 use wharf_proto::ftp::server::session::{Session, Welcome};
 use world::{Node, World, path, policy};
@@ -65,6 +66,9 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
             "/",
             "~",
             "~/a",
+            "~u/a",
+            "~nobody",
+            "-la ~u",
             "..",
             "*",
             "-la d",
@@ -81,7 +85,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn logged_in() -> World {
-    let mut world = World::new(policy());
+    let mut world = World::new(Policy { tilde_user: true, ..policy() });
+    world.homes.insert(b"u".to_vec(), path("/d"));
     world.tree.insert(path("/a"), Node::File(b"12345".to_vec()));
     world.tree.insert(path("/d"), Node::Directory { message: Some(b"hello\n".to_vec()) });
     world.greet(Welcome::Ok);

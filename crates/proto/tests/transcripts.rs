@@ -91,6 +91,7 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
         "deny-file" => rules.deny_file = Some(value),
         "only-download" => rules.download_file = Some(value),
         "only-upload" => rules.upload_file = Some(value),
+        "tilde-user" => rules.tilde_user = true,
         "change-owner" => rules.change_owner = true,
         "allow-user" => rules.user_list = Some(UserList { names: vec![value], deny: false }),
         "deny-user" => rules.user_list = Some(UserList { names: vec![value], deny: true }),
@@ -120,6 +121,10 @@ fn scene(world: &mut World, scene: &str, place: &str) {
         },
         ("closed", ..) => assert!(world.closed, "{place}: still open"),
         ("open", ..) => assert!(!world.closed, "{place}: closed"),
+        ("home", name, home) => {
+            world.homes.insert(name.as_bytes().to_vec(), path(home));
+        }
+        ("unique-ending", ending, _) => world.unique_ending = ending.to_owned(),
         ("no-ports", ..) => world.ports_left = false,
         ("next-connect", "failed", _) => world.next_connect = Some(NoConnection::Failed),
         ("next-connect", "aborted", _) => world.next_connect = Some(NoConnection::Aborted),

@@ -1,7 +1,9 @@
-//! Carries out what the machine asks: one arm per kind of [`Ask`].
+//! Carries out what the machine asks: one arm per kind of [`Ask`]. What monitor and listener are asked is in `mailed`.
 //!
 //! What arrives here and is no answer the machine can use (a broker that died, a verdict without a channel) becomes
 //! a failure the machine knows, never a panic.
+
+mod mailed;
 
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
@@ -12,19 +14,19 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::time::Instant;
+use wharf_ipc::SessionId;
 use wharf_ipc::link::Link;
-use wharf_ipc::monitor::Verdict as MonitorVerdict;
-use wharf_ipc::{SessionId, listener, monitor};
+use wharf_ipc::monitor::{Granted, Verdict as MonitorVerdict};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{
     Ask, Attempt, Grant, Move, Moved, NoConnection, Outcome, Route, Step, Then, Verdict,
 };
+use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::session::Session;
 use wharf_proto::store::{Answer, Request};
 
-use crate::link::AsyncLink;
+use crate::link::{AsyncLink, Scratch};
 use crate::log::Whose;
-use crate::policy;
 use crate::pump::{self, Source};
 use crate::watch::watch;
 use crate::worker::Worker;
@@ -35,6 +37,9 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(200);
 /// How much longer than the listener's own limit we wait for its word about a dialled connection.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// The moment at which all transfers must be over, once the server is told to stop.
+type Drain = tokio::sync::watch::Sender<Option<Instant>>;
+
 /// What a session holds of the world.
 pub(crate) struct Hands {
     session: SessionId,
@@ -44,7 +49,7 @@ pub(crate) struct Hands {
     source: Option<Source>,
     /// The data connection.
     connection: Option<OwnedFd>,
-    /// The broker is gone: nothing can be done for this login any more.
+    /// The login or its broker is gone: nothing can be done for this session any more.
     pub(crate) lost: bool,
 }
 
@@ -71,12 +76,14 @@ impl Hands {
     ) -> Step {
         match ask {
             Ask::Login(attempt, then) => {
-                let verdict = self.login(worker, attempt, whose).await;
+                let policy = Arc::clone(machine.policy());
+                let verdict = self.login(worker, attempt, whose, policy).await;
                 then(machine, verdict)
             }
             Ask::Store(request, then) => {
                 let patience = machine.policy().data_timeout;
-                let answer = Box::pin(self.store(worker, request, patience)).await;
+                let answer = self.store(&worker.scratch, &worker.drain, request, patience);
+                let answer = Box::pin(answer).await;
                 then(machine, answer)
             }
             Ask::Pause(time, then) => {
@@ -106,44 +113,81 @@ impl Hands {
         }
     }
 
-    async fn login(&mut self, worker: &Rc<Worker>, attempt: Attempt, whose: &Whose) -> Verdict {
+    async fn login(
+        &mut self,
+        worker: &Rc<Worker>,
+        attempt: Attempt,
+        whose: &Whose,
+        policy: Arc<Policy>,
+    ) -> Verdict {
         let (verdict, channel) = worker.login(self.session, whose, attempt).await;
-        match (verdict, channel) {
-            (MonitorVerdict::Granted(granted), Some(channel)) => {
-                let Ok(broker) = Broker::new(Link::from(channel)) else { return Verdict::Refused };
-                self.broker = Some(broker);
-                Verdict::Granted(grant(worker, granted))
-            }
-            (MonitorVerdict::Oops { text }, _) => Verdict::Oops(text),
-            _ => Verdict::Refused,
-        }
+        self.take_in(verdict, channel, |overlay| worker.policy_of(overlay, policy))
     }
 
-    async fn store(&mut self, worker: &Rc<Worker>, request: Request, patience: Option<Duration>) -> Answer {
+    /// Takes what the monitor grants, all of it or nothing.
+    ///
+    /// The monitor counts whoever was granted something as logged in and ends a worker that asks for them again. So a
+    /// grant that cannot be used, because its channel or its rules are no good, ends the session.
+    fn take_in(
+        &mut self,
+        verdict: MonitorVerdict,
+        channel: Option<OwnedFd>,
+        policy: impl FnOnce(&[u8]) -> Option<Arc<Policy>>,
+    ) -> Verdict {
+        let granted = match verdict {
+            MonitorVerdict::Granted(granted) => granted,
+            MonitorVerdict::Oops { text } => return Verdict::Oops(text),
+            MonitorVerdict::Refused { .. } => return Verdict::Refused,
+        };
+        let broker = channel.and_then(|channel| Broker::new(Link::from(channel)).ok());
+        let (Some(broker), Some(policy)) = (broker, policy(&granted.overlay)) else {
+            eprintln!(
+                "wharfd: session: a login cannot be used: its channel or its rules did not arrive whole"
+            );
+            self.lost = true;
+            return Verdict::Refused;
+        };
+        self.broker = Some(broker);
+        let Granted { user, class, start, .. } = granted;
+        Verdict::Granted(Grant { user, class, start, policy })
+    }
+
+    async fn store(
+        &mut self,
+        scratch: &Scratch,
+        drain: &Drain,
+        request: Request,
+        patience: Option<Duration>,
+    ) -> Answer {
         // Every question to the broker is about something else than what was opened last; its lock must not stay.
         self.source = None;
         let begin = Instant::now();
+        let mut drain = drain.subscribe();
         loop {
-            let answer = self.store_once(worker, &request).await;
+            let answer = self.store_once(scratch, &request).await;
             let waited = begin.elapsed();
             match answer {
                 // vsftpd waits for the lock without a limit; we wait as long as a silent transfer may take.
-                Answer::Refused(Failure::Busy) if patience.is_none_or(|patience| waited < patience) => {
-                    tokio::time::sleep(LOCK_INTERVAL).await;
+                Answer::Refused(Failure::Locked) if patience.is_none_or(|patience| waited < patience) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(LOCK_INTERVAL) => {}
+                        // Nothing begins any more when the server is told to stop.
+                        _ = drain.wait_for(Option::is_some) => return answer,
+                    }
                 }
                 answer => return answer,
             }
         }
     }
 
-    async fn store_once(&mut self, worker: &Rc<Worker>, request: &Request) -> Answer {
+    async fn store_once(&mut self, scratch: &Scratch, request: &Request) -> Answer {
         let broken = Answer::Refused(Failure::Broken);
         let Some(broker) = &self.broker else { return broken };
         if broker.send(request).await.is_err() {
             self.lost = true;
             return broken;
         }
-        let Ok(Some(mut received)) = broker.receive(&worker.scratch).await else {
+        let Ok(Some(mut received)) = broker.receive(scratch).await else {
             self.lost = true;
             return broken;
         };
@@ -177,19 +221,6 @@ impl Hands {
         octets.truncate(most);
         octets
     }
-}
-
-fn grant(worker: &Worker, granted: monitor::Granted) -> Grant {
-    let policy = if granted.overlay.is_empty() {
-        worker.policy()
-    } else {
-        // The monitor has read and checked this text; were it unreadable now, the main rules hold.
-        match wharf_config::parse(&granted.overlay, None, &wharf_config::Config::default()) {
-            Ok(loaded) => Arc::new(policy::policy(&loaded.config, &worker.files())),
-            Err(_) => worker.policy(),
-        }
-    };
-    Grant { user: granted.user, class: granted.class, start: granted.start, policy }
 }
 
 /// Something that may take long and can be broken off: a connect or a transfer.
@@ -228,7 +259,9 @@ impl<'a> Work<'a> {
                 let (accept, connect) = (machine.policy().accept_timeout, machine.policy().connect_timeout);
                 let wait: Pin<Box<dyn Future<Output = _>>> = match route {
                     Route::Passive => Box::pin(worker.arrival(session, accept)),
-                    Route::Active(to) => Box::pin(worker.dial(session, to, connect + SLACK)),
+                    Route::Active(to) => {
+                        Box::pin(worker.dial(session, to, connect.map(|connect| connect + SLACK)))
+                    }
                 };
                 Self::Connect { wait, found: None, then: Some(then) }
             }
@@ -304,73 +337,5 @@ fn moved(octets: u64, took: Duration, outcome: Outcome) -> Moved {
     Moved { octets, took, outcome }
 }
 
-impl Worker {
-    /// Asks the monitor who somebody is.
-    async fn login(
-        &self,
-        session: SessionId,
-        whose: &Whose,
-        attempt: Attempt,
-    ) -> (MonitorVerdict, Option<OwnedFd>) {
-        let refused = |detail: &str| (MonitorVerdict::Refused { detail: detail.to_owned() }, None);
-        let answer = self.mail(session, |mail| mail.verdict.wait());
-        let peer = whose.address.parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let question =
-            monitor::FromWorker::Login { session, peer, name: attempt.name, password: attempt.password };
-        match answer {
-            Some(answer) if self.monitor.send(&question).await.is_ok() => {
-                answer.await.unwrap_or_else(|_| refused("the monitor is gone"))
-            }
-            _ => refused("the monitor is gone"),
-        }
-    }
-
-    async fn expect(&self, session: SessionId, anyone: bool) -> Option<u16> {
-        let promised = self.mail(session, |mail| {
-            let (port, at) = mail.promised.take()?;
-            let holds = !anyone && at.elapsed() < Duration::from_secs(listener::PROMISE);
-            holds.then(|| mail.arrival.clear())?;
-            Some(port)
-        })?;
-        if promised.is_some() {
-            return promised;
-        }
-        let (number, port) = self.mail(session, |mail| {
-            mail.arrival.clear();
-            mail.wishes = mail.wishes.wrapping_add(1);
-            (mail.wishes, mail.port.wait())
-        })?;
-        self.listener.send(&listener::FromWorker::Expect { session, number, anyone }).await.ok()?;
-        port.await.ok().flatten()
-    }
-
-    async fn change_owner(&self, session: SessionId, file: &Arc<OwnedFd>) -> bool {
-        use std::os::fd::AsFd;
-        let Some(done) = self.mail(session, |mail| mail.owner.wait()) else { return false };
-        let question = monitor::FromWorker::ChangeOwner { session };
-        self.monitor.send_with(&question, &[file.as_fd()]).await.is_ok() && done.await.unwrap_or(false)
-    }
-
-    /// The data connection that the peer makes to the expected port; it may have come already.
-    async fn arrival(&self, session: SessionId, limit: Duration) -> Option<OwnedFd> {
-        let arrival = self.mail(session, |mail| mail.arrival.wait())?;
-        let found = tokio::time::timeout(limit, arrival).await.ok().and_then(Result::ok).flatten();
-        if found.is_none() {
-            let _ = self.listener.send(&listener::FromWorker::Forget { session }).await;
-        }
-        found
-    }
-
-    /// The data connection that we make to the peer.
-    async fn dial(&self, session: SessionId, to: std::net::SocketAddr, limit: Duration) -> Option<OwnedFd> {
-        let arrival = self.mail(session, |mail| {
-            mail.arrival.clear();
-            mail.promised = None;
-            // What was expected before is too late from here on.
-            mail.wishes = mail.wishes.wrapping_add(1);
-            mail.arrival.wait()
-        })?;
-        self.listener.send(&listener::FromWorker::Dial { session, to }).await.ok()?;
-        tokio::time::timeout(limit, arrival).await.ok().and_then(Result::ok).flatten()
-    }
-}
+#[cfg(test)]
+mod tests;

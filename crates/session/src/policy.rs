@@ -41,6 +41,7 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         ascii_upload: config.download.ascii_upload_enable,
         directory_messages: config.messages.dirmessage_enable,
         local_time: config.listing.use_localtime,
+        tilde_user: config.listing.tilde_user_enable,
         change_owner: config.anonymous.chown_uploads,
         commands_allowed: config
             .commands
@@ -56,8 +57,8 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         active_to_anyone: config.data.port_promiscuous,
         idle_timeout: seconds(config.limits.idle_session_timeout),
         data_timeout: seconds(config.limits.data_connection_timeout),
-        accept_timeout: Duration::from_secs(u64::from(config.limits.accept_timeout)),
-        connect_timeout: Duration::from_secs(u64::from(config.limits.connect_timeout)),
+        accept_timeout: seconds(config.limits.accept_timeout),
+        connect_timeout: seconds(config.limits.connect_timeout),
         list_missing_is_error: config.wharf.list_missing_is_error,
         log_protocol: config.log.log_ftp_protocol,
     }
@@ -121,6 +122,7 @@ fn passive_address(config: &Config) -> Option<Ipv4Addr> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 
+/// As everywhere in the configuration, no seconds mean no limit.
 fn seconds(count: u32) -> Option<Duration> {
     (count > 0).then(|| Duration::from_secs(u64::from(count)))
 }
@@ -156,6 +158,13 @@ mod tests {
         let rights = rules("write_enable=YES\nanon_upload_enable=YES\n").anonymous_rights;
         assert!(rights.upload);
         assert!(!rights.overwrite && !rights.append && !rights.remove && !rights.site);
+    }
+
+    #[test]
+    fn no_seconds_mean_no_limit() {
+        let rules = rules("accept_timeout=0\nconnect_timeout=0\ndata_connection_timeout=7\n");
+        assert_eq!((rules.accept_timeout, rules.connect_timeout), (None, None));
+        assert_eq!(rules.data_timeout, Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub(crate) struct Mail {
     pub(crate) port: Slot<Option<u16>>,
     pub(crate) arrival: Slot<Option<OwnedFd>>,
     pub(crate) owner: Slot<bool>,
+    admission: Slot<(monitor::Admission, Vec<OwnedFd>)>,
     /// How many data connections were wished for; the latest is the one that counts.
     pub(crate) wishes: u32,
     /// A port that the listener reserved for the next one unasked, and when.
@@ -297,18 +298,53 @@ impl Worker {
             config.wharf.log_mapped_addresses && config.listen.listen_ipv6
         };
         let whose = Whose::new(session, peer, mapped);
-        let offset = i64::from(self.zone.to_offset(jiff::Timestamp::now()).seconds());
-        let mut machine = Session::new(self.policy(), peer, local, clients).with_clock_offset(offset);
-        let first = machine.greet(welcome);
         self.mailboxes.borrow_mut().insert(session, Mail::default());
         self.show();
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
+            let (welcome, policy) = match welcome {
+                Welcome::Ok => worker.knock(session, peer, local).await,
+                full => (full, worker.policy()),
+            };
+            let offset = i64::from(worker.zone.to_offset(jiff::Timestamp::now()).seconds());
+            let mut machine = Session::new(policy, peer, local, clients).with_clock_offset(offset);
+            let first = machine.greet(welcome);
             if let Ok(control) = Control::new(Rc::clone(&worker), whose, socket, machine) {
                 Box::pin(control.serve(first)).await;
             }
             worker.farewell(session).await;
         });
+    }
+
+    /// Asks whether hosts.allow and hosts.deny let a client in, and by which rules (`tcp_wrappers`).
+    async fn knock(&self, session: SessionId, peer: SocketAddr, local: SocketAddr) -> (Welcome, Arc<Policy>) {
+        let policy = self.policy();
+        if !self.settings.borrow().config.access.tcp_wrappers {
+            return (Welcome::Ok, policy);
+        }
+        let knock = monitor::FromWorker::Knock { session, peer, local };
+        let Some(answer) = self.mail(session, |mail| mail.admission.wait()) else {
+            return (Welcome::NotAdmitted, policy);
+        };
+        // The monitor answers within its own time for names; when it is gone, so are we.
+        let answer = match self.monitor.send(&knock).await {
+            Ok(()) => answer.await,
+            Err(_) => return (Welcome::NotAdmitted, policy),
+        };
+        match answer {
+            Ok((monitor::Admission::Welcome, _)) => (Welcome::Ok, policy),
+            Ok((monitor::Admission::Oops { text }, _)) => (Welcome::Oops(text), policy),
+            Ok((monitor::Admission::WelcomeBy { text, banner, user_list, passive_address }, descriptors)) => {
+                match Settings::read(&text, Wanted { banner, user_list, passive_address }, descriptors) {
+                    Ok(settings) => (Welcome::Ok, settings.policy),
+                    Err(error) => {
+                        eprintln!("wharfd: session: the rules for one client cannot be used: {error}");
+                        (Welcome::NotAdmitted, policy)
+                    }
+                }
+            }
+            Ok((monitor::Admission::Refused, _)) | Err(_) => (Welcome::NotAdmitted, policy),
+        }
     }
 
     async fn farewell(&self, session: SessionId) {
@@ -365,6 +401,10 @@ async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
                 let verdict = verdict.clone();
                 let channel = received.descriptor();
                 worker.mail(session, |mail| mail.verdict.deliver((verdict, channel)));
+            }
+            monitor::ToWorker::Admitted { session, admission } => {
+                let descriptors = received.descriptors;
+                worker.mail(session, |mail| mail.admission.deliver((admission, descriptors)));
             }
             monitor::ToWorker::OwnerChanged { session, done } => {
                 worker.mail(session, |mail| mail.owner.deliver(done));

@@ -58,7 +58,9 @@ fn symbolic_links_do_not_lead_out() {
         assert_eq!(login.read(name), Err(Failure::NotFound), "{name}");
     }
     assert_eq!(login.read("/loop"), Err(Failure::Broken));
-    assert!(login.open_write("/relative", Writing::Store, 0).is_err());
+    // As after a chroot, `..` stops at the root, and the file is made there.
+    assert!(login.open_write("/relative", Writing::Store, 0).is_ok());
+    assert!(login.at("secret").exists());
     assert_eq!(fs::read_to_string(&outside).unwrap(), "outside");
     login.write("inside", "in");
     symlink("/inside", login.at("good")).unwrap();
@@ -105,6 +107,102 @@ fn a_unique_name_counts_up() {
 }
 
 #[test]
+fn a_unique_name_that_is_taken_gets_a_random_ending_where_that_is_the_rule() {
+    let mut login = Login::with(Rules { random_unique: true, ..rules() });
+    let mut made = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let (_, path, created, _) = login.open_write("/f", Writing::Unique, 0).unwrap();
+        assert!(created && login.at(&path[1..]).exists());
+        assert!(made.insert(path), "a name was given twice");
+    }
+    assert!(made.remove("/f"), "a free name is taken as it is");
+    for name in made {
+        let ending = name.strip_prefix("/f.").unwrap();
+        assert!(ending.len() == 6 && ending.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
+    }
+}
+
+#[test]
+fn a_home_is_told_by_the_password_file_below_the_root() {
+    let mut login = Login::with(Rules { name_homes: true, ..rules() });
+    let home = |login: &mut Login, name: &str| login.ask(Request::Home { name: name.into() });
+    assert_eq!(home(&mut login, "root"), Answer::Home(None), "the machine's own file is another one");
+    login.mkdir("etc");
+    login.write("etc/passwd", "bob:x:7:7::/home/./bob:/bin/sh\nbo:x:8:8::/b:\nbad:x:1:1::rel:/bin/sh\n");
+    assert_eq!(home(&mut login, "bob"), Answer::Home(Some(path("/home/bob"))));
+    assert_eq!(home(&mut login, "bo"), Answer::Home(Some(path("/b"))));
+    for nobody in ["bad", "b", "root", "bob:x", ""] {
+        assert_eq!(home(&mut login, nobody), Answer::Home(None), "{nobody}");
+    }
+    fs::remove_file(login.at("etc/passwd")).unwrap();
+    fifo(&login, "etc/passwd");
+    assert_eq!(home(&mut login, "bob"), Answer::Home(None), "a FIFO is not waited for");
+    let mut login = Login::with(rules());
+    login.mkdir("etc");
+    login.write("etc/passwd", "bob:x:7:7::/home/bob:/bin/sh\n");
+    assert_eq!(home(&mut login, "bob"), refused(Failure::Denied));
+}
+
+#[test]
+fn an_upload_through_a_link_is_removed_where_it_really_is() {
+    let mut login = Login::with(Rules { delete_broken: true, ..rules() });
+    login.mkdir("d");
+    login.write("d/real", "old");
+    symlink("d/real", login.at("link")).unwrap();
+    let (_, told, created, _) = login.open_write("/link", Writing::Store, 0).unwrap();
+    assert_eq!((told.as_str(), created), ("/link", false));
+    assert_eq!(login.finish(Fate::Broken), Answer::Done);
+    assert!(!login.at("d/real").exists());
+    assert!(login.at("link").is_symlink());
+}
+
+#[test]
+fn a_file_is_made_where_a_link_names_one_that_is_not_there() {
+    let mut login = Login::with(rules());
+    login.mkdir("d/e");
+    symlink("/d", login.at("way")).unwrap();
+    symlink("way/e/../new", login.at("link")).unwrap();
+    let (_, told, created, _) = login.open_write("/link", Writing::Store, 0o022).unwrap();
+    assert_eq!((told.as_str(), created, login.mode("d/new")), ("/link", true, 0o644));
+    assert_eq!(login.finish(Fate::Unused), Answer::Done);
+    assert!(!login.at("d/new").exists() && login.at("link").is_symlink());
+    // What leads out is made inside, if it can be.
+    symlink("/../../../d/inside", login.at("out")).unwrap();
+    login.open_write("/out", Writing::Append, 0).unwrap();
+    assert!(login.at("d/inside").exists());
+    for (target, link) in [("/nowhere/x", "lost"), ("self", "self"), ("/d/", "slash")] {
+        symlink(target, login.at(link)).unwrap();
+        assert!(login.open_write(&format!("/{link}"), Writing::Store, 0).is_err(), "{link}");
+    }
+}
+
+#[test]
+fn nothing_is_made_behind_a_link_against_the_rules() {
+    let mut login = Login::with(Rules { deny: Some(b"*.exe".to_vec().into()), ..rules() });
+    symlink("x.exe", login.at("link")).unwrap();
+    assert_eq!(login.open_write("/link", Writing::Store, 0).unwrap_err(), Failure::Denied);
+    assert!(!login.at("x.exe").exists());
+    let mut login = Login::with(Rules { may_overwrite: false, ..rules() });
+    symlink("x", login.at("link")).unwrap();
+    assert_eq!(login.open_write("/link", Writing::Store, 0).unwrap_err(), Failure::Exists);
+    let mut login = Login::with(Rules { may_create: false, ..rules() });
+    symlink("x", login.at("link")).unwrap();
+    assert_eq!(login.open_write("/link", Writing::Store, 0).unwrap_err(), Failure::Denied);
+    assert!(!login.at("x").exists());
+    if rustix::process::geteuid().is_root() {
+        // A stranger's link, and a chain that ends in one.
+        let mut login = Login::with(rules());
+        symlink("x", login.at("laid")).unwrap();
+        std::os::unix::fs::lchown(login.at("laid"), Some(54_321), None).unwrap();
+        symlink("laid", login.at("own")).unwrap();
+        for link in ["/laid", "/own"] {
+            assert_eq!(login.open_write(link, Writing::Store, 0).unwrap_err(), Failure::NotFound, "{link}");
+        }
+        assert!(!login.at("x").exists());
+    }
+}
+
+#[test]
 fn an_upload_that_moved_nothing_leaves_nothing_it_made() {
     let mut login = Login::with(rules());
     login.open_write("/new", Writing::Store, 0).unwrap();
@@ -146,11 +244,11 @@ fn finishing_nothing_is_misconduct() {
 fn a_locked_file_is_busy_until_its_holder_lets_go() {
     let mut login = Login::with(Rules { lock: true, ..rules() });
     let (file, ..) = login.open_write("/f", Writing::Store, 0).unwrap();
-    assert_eq!(login.read("/f"), Err(Failure::Busy));
+    assert_eq!(login.read("/f"), Err(Failure::Locked));
     drop(file);
     let reader = login.served(Request::OpenRead(path("/f"))).descriptor.unwrap();
     assert_eq!(login.read("/f"), Ok(String::new()), "readers share");
-    assert_eq!(login.open_write("/f", Writing::Store, 0).unwrap_err(), Failure::Busy);
+    assert_eq!(login.open_write("/f", Writing::Store, 0).unwrap_err(), Failure::Locked);
     drop(reader);
     assert!(login.open_write("/f", Writing::Store, 0).is_ok());
     assert!(login.at("f").exists());

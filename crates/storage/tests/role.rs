@@ -93,6 +93,8 @@ fn rules() -> Rules {
         sort_limit: 1000,
         local_time: true,
         name_owners: true,
+        name_homes: true,
+        random_unique: true,
         ..Rules::default()
     }
 }
@@ -117,6 +119,8 @@ fn tree() -> tempfile::TempDir {
         chown(&home, Some(USER), Some(USER)).unwrap();
     }
     symlink("home", tree.path().join("link")).unwrap();
+    fs::create_dir(tree.path().join("etc")).unwrap();
+    fs::write(tree.path().join("etc/passwd"), "bob:x:7:7::/home:/bin/sh\n").unwrap();
     tree
 }
 
@@ -133,6 +137,7 @@ fn everything_works(session: &Link<Request, Answer>) {
     for follow in [true, false] {
         assert!(matches!(ask(session, &Request::Look { path: path("/link"), follow }), Answer::Looked(_)));
     }
+    assert_eq!(ask(session, &Request::Home { name: b"bob".to_vec() }), Answer::Home(Some(path("/home"))));
     let modified = wharf_proto::entry::Time { seconds: 1, nanoseconds: 0 };
     for change in [
         Change::MakeDirectory { path: path("/home/d"), umask: 0 },

@@ -64,6 +64,7 @@ pub(crate) fn policy() -> Policy {
         ascii_upload: false,
         directory_messages: true,
         local_time: false,
+        tilde_user: false,
         change_owner: false,
         commands_allowed: None,
         commands_denied: Vec::new(),
@@ -75,8 +76,8 @@ pub(crate) fn policy() -> Policy {
         active_to_anyone: false,
         idle_timeout: Some(Duration::from_secs(300)),
         data_timeout: Some(Duration::from_secs(300)),
-        accept_timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(60),
+        accept_timeout: Some(Duration::from_secs(60)),
+        connect_timeout: Some(Duration::from_secs(60)),
         list_missing_is_error: false,
         log_protocol: false,
     }
@@ -107,6 +108,10 @@ pub(crate) struct World {
     /// Lines that the peer sends while the next Move runs.
     pub(crate) asides: VecDeque<Vec<u8>>,
     pub(crate) ports_left: bool,
+    /// What a name gets that STOU finds taken; empty counts up.
+    pub(crate) unique_ending: String,
+    /// Whom `~name` may mean.
+    pub(crate) homes: BTreeMap<Vec<u8>, VirtualPath>,
     pub(crate) seen: Vec<Move>,
     pub(crate) records: Vec<Record>,
     pub(crate) output: Vec<u8>,
@@ -131,6 +136,8 @@ impl World {
             downloaded: Vec::new(),
             asides: VecDeque::new(),
             ports_left: true,
+            unique_ending: String::new(),
+            homes: BTreeMap::new(),
             seen: Vec::new(),
             records: Vec::new(),
             output: Vec::new(),
@@ -316,6 +323,7 @@ impl World {
                 Ok(Answer::Listing { opened })
             }
             Request::Change(change) => self.change(change),
+            Request::Home { name } => Ok(Answer::Home(self.homes.get(&name).cloned())),
         }
     }
 
@@ -325,7 +333,9 @@ impl World {
             if writing != Writing::Unique || !self.tree.contains_key(&path) {
                 break;
             }
-            path = VirtualPath::absolute(&[wished.as_bytes(), format!(".{number}").as_bytes()].concat())
+            let random = &self.unique_ending;
+            let ending = if random.is_empty() { format!(".{number}") } else { format!(".{random}") };
+            path = VirtualPath::absolute(&[wished.as_bytes(), ending.as_bytes()].concat())
                 .map_err(|_| Failure::Broken)?;
         }
         if !matches!(self.tree.get(&path.parent()), Some(Node::Directory { .. })) {

@@ -20,7 +20,7 @@ pub(super) fn line(date: &[u8], transfer: &Transfer, record: &Record, whose: &Wh
     };
     let (access, name) = match transfer.class {
         Class::Anonymous => ('a', transfer.anonymous_password.clone().unwrap_or_default()),
-        Class::Guest => ('g', record.user.clone().unwrap_or_default()),
+        Class::Guest | Class::PrivilegedGuest => ('g', record.user.clone().unwrap_or_default()),
         Class::Local => ('r', record.user.clone().unwrap_or_default()),
     };
     line.extend_from_slice(format!(" {kind} _ {direction} {access} ").as_bytes());

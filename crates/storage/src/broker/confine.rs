@@ -20,14 +20,14 @@ pub(super) fn confine(root: BorrowedFd<'_>, rules: &Rules) -> io::Result<()> {
 
 /// What the kernel should let this identity do at most.
 ///
-/// The message file, and changing the mode of a file, need reading.
+/// The message file, the password file, and changing the mode of a file need reading.
 fn access(rules: &Rules) -> Access {
     let writes = rules.may_create
         || rules.may_overwrite
         || rules.may_append
         || rules.may_make_directory
         || rules.may_remove;
-    let reads = rules.may_read || rules.may_set_mode || rules.message_file.is_some();
+    let reads = rules.may_read || rules.may_set_mode || rules.message_file.is_some() || rules.name_homes;
     match (writes, reads) {
         (false, _) => Access::Read,
         (true, true) => Access::ReadWrite,

@@ -86,7 +86,7 @@ impl Local {
     /// Finds the directory and name of what a path leads to, because access can only be asked of names.
     ///
     /// The inode must be the same: a name that was exchanged meanwhile is no answer.
-    fn name_behind(&self, path: &VirtualPath, entry: &Entry) -> Option<(OwnedFd, Vec<u8>)> {
+    pub(super) fn name_behind(&self, path: &VirtualPath, entry: &Entry) -> Option<(OwnedFd, Vec<u8>)> {
         let same = |path: &VirtualPath| {
             let (parent, name) = self.parent(path).ok()?;
             let named = entry_at(&parent, name).ok()?;

@@ -1,6 +1,7 @@
 //! Entering directories: the right to, the path with its links resolved, and the message to be shown.
 
 use std::io::Read;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{Access, OFlags, readlinkat};
 use rustix::io::Errno;
@@ -31,11 +32,24 @@ impl Local {
         Ok(Entered { path: physical, message })
     }
 
-    /// Resolves the links of a path, one component after the other; `None` when something is exchanged meanwhile.
+    /// Tells the path of something without links; `None` when something is exchanged meanwhile.
     ///
     /// The kernel would tell the path of the current directory, but there is one of those per process, and it is
     /// the host's path. What is found here counts only if it leads to `expected`.
     pub(super) fn physical(&self, path: &VirtualPath, expected: &Entry) -> Option<VirtualPath> {
+        let resolved = self.resolved(path, |_, _| true)?;
+        let found = entry_of(self.open(&resolved, OFlags::PATH | OFlags::NOFOLLOW).ok()?).ok()?;
+        ((found.device, found.inode) == (expected.device, expected.inode)).then_some(resolved)
+    }
+
+    /// Resolves the links of a path, one component after the other; the last one need not exist.
+    ///
+    /// Told are the directory and name of each link; `None` when one shall not be followed.
+    pub(super) fn resolved(
+        &self,
+        path: &VirtualPath,
+        follows: impl Fn(&OwnedFd, &[u8]) -> bool,
+    ) -> Option<VirtualPath> {
         let mut rest: Vec<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
         rest.reverse();
         let mut resolved = VirtualPath::root();
@@ -48,7 +62,7 @@ impl Local {
             }
             let (parent, name) = self.parent(&next).ok()?;
             match readlinkat(&parent, name, Vec::new()) {
-                Ok(target) if links < MOST_LINKS => {
+                Ok(target) if links < MOST_LINKS && follows(&parent, name) => {
                     links += 1;
                     let target = target.as_bytes();
                     if target.starts_with(b"/") {
@@ -58,11 +72,11 @@ impl Local {
                     rest.extend(components.filter(|part| !part.is_empty()).map(<[u8]>::to_vec));
                 }
                 Err(Errno::INVAL) => resolved = next,
+                Err(Errno::NOENT) if rest.is_empty() => resolved = next,
                 _ => return None,
             }
         }
-        let found = entry_of(self.open(&resolved, OFlags::PATH | OFlags::NOFOLLOW).ok()?).ok()?;
-        ((found.device, found.inode) == (expected.device, expected.inode)).then_some(resolved)
+        Some(resolved)
     }
 
     /// Reads the beginning of the message file; anything that goes wrong means that there is none.

@@ -1,12 +1,13 @@
 //! Storage on this machine's file systems, beneath one directory, with the rights of this process's user.
 //!
 //! The kernel decides what the user may do; [`Rules`] narrow it further, whatever the session believes. Nothing
-//! here waits: FIFOs and devices are refused, held locks are answered with [`Failure::Busy`].
+//! here waits: FIFOs and devices are refused, held locks are answered with [`Failure::Locked`].
 
 mod alone;
 mod attributes;
 mod change;
 mod enter;
+mod home;
 mod open;
 
 pub use open::Upload;
@@ -109,6 +110,7 @@ impl Local {
                 job: begun.job,
             }),
             Request::Change(change) => self.change(&change).map(|()| Answer::Done.into()),
+            Request::Home { name } => self.home(&name).map(|home| Answer::Home(home).into()),
         };
         Ok(served.unwrap_or_else(|failure| Answer::Refused(failure).into()))
     }

@@ -29,6 +29,14 @@ pub struct Upload {
     inode: u64,
 }
 
+/// A file opened for writing, and the directory and name where it really is.
+struct Opened {
+    file: OwnedFd,
+    parent: OwnedFd,
+    name: Vec<u8>,
+    created: bool,
+}
+
 impl Upload {
     /// Keeps the file or removes it.
     ///
@@ -92,13 +100,9 @@ impl Local {
         umask: u32,
     ) -> Result<(OwnedFd, OpenedForWriting, Upload), Failure> {
         self.permit(path)?;
-        let (parent, name) = self.parent(path)?;
-        let (file, name, created) = match writing {
-            Writing::Unique => self.make_unique(&parent, name, umask)?,
-            Writing::Store | Writing::Append => {
-                let (file, created) = self.make_or_open(&parent, path, name, writing, umask)?;
-                (file, name.to_vec(), created)
-            }
+        let Opened { file, parent, name, created } = match writing {
+            Writing::Unique => self.make_unique(path, umask)?,
+            Writing::Store | Writing::Append => self.make_or_open(path, writing, umask)?,
         };
         let entry = entry_of(&file)?;
         let upload = Upload { parent, name, created, device: entry.device, inode: entry.inode };
@@ -107,58 +111,79 @@ impl Local {
             upload.finish(Fate::Unused, &self.rules)?;
             return Err(failure);
         }
-        let path = VirtualPath::resolve(&path.parent(), &upload.name).map_err(|_| Failure::Broken)?;
+        let path = match writing {
+            Writing::Unique => {
+                VirtualPath::resolve(&path.parent(), &upload.name).map_err(|_| Failure::Broken)?
+            }
+            Writing::Store | Writing::Append => path.clone(),
+        };
         Ok((file, OpenedForWriting { path, created, size: entry.size }, upload))
     }
 
     /// Makes the file if that is allowed and the name is free, else opens what is there if that is allowed.
     ///
     /// Making it exclusively first is what makes `created` exact.
-    fn make_or_open(
-        &self,
-        parent: &OwnedFd,
-        path: &VirtualPath,
-        name: &[u8],
-        writing: Writing,
-        umask: u32,
-    ) -> Result<(OwnedFd, bool), Failure> {
+    fn make_or_open(&self, path: &VirtualPath, writing: Writing, umask: u32) -> Result<Opened, Failure> {
         let rules = &self.rules;
         let (may_make, may_open) = match writing {
             Writing::Append => (rules.may_append, rules.may_append),
             Writing::Store | Writing::Unique => (rules.may_create, rules.may_overwrite),
         };
+        let (parent, name) = self.parent(path)?;
         if may_make {
-            match self.make(parent, name, umask) {
-                Ok(file) => return Ok((file, true)),
+            match self.make(&parent, name, umask) {
+                Ok(file) => return Ok(Opened { file, parent, name: name.to_vec(), created: true }),
                 Err(Errno::EXIST) if may_open => {}
                 Err(errno) => return Err(failure::of(errno)),
             }
         }
         Self::only_if(may_open)?;
         match self.open_regular(path, OFlags::WRONLY) {
-            Ok((file, _)) => Ok((file, false)),
-            Err(Failure::NotFound) if !may_make => Err(Failure::Denied),
+            Ok((file, entry)) => {
+                let (parent, name) = self.name_behind(path, &entry).unwrap_or((parent, name.to_vec()));
+                Ok(Opened { file, parent, name, created: false })
+            }
+            Err(Failure::NotFound) if may_make => self.make_behind_link(path, umask),
+            Err(Failure::NotFound) => Err(Failure::Denied),
             Err(failure) => Err(failure),
         }
     }
 
-    fn make_unique(
-        &self,
-        parent: &OwnedFd,
-        wish: &[u8],
-        umask: u32,
-    ) -> Result<(OwnedFd, Vec<u8>, bool), Failure> {
+    /// Makes the file that a symbolic link names and that is not there yet.
+    ///
+    /// Security: whoever lays a link in a directory that others write to would choose where their files are made. So
+    /// only links of the user's own and of the directory's owner are followed, which is the kernel's rule for sticky
+    /// directories, and where they lead the file is made as exclusively as anywhere.
+    fn make_behind_link(&self, link: &VirtualPath, umask: u32) -> Result<Opened, Failure> {
+        let user = rustix::process::geteuid().as_raw();
+        let is_trusted = |directory: &OwnedFd, name: &[u8]| {
+            let (holder, link) = (entry_of(directory), entry_at(directory, name));
+            link.is_ok_and(|link| link.uid == user || holder.is_ok_and(|holder| holder.uid == link.uid))
+        };
+        let target = self.resolved(link, is_trusted).ok_or(Failure::NotFound)?;
+        self.permit(&target)?;
+        let (parent, name) = self.parent(&target)?;
+        let file = self.make(&parent, name, umask).map_err(failure::of)?;
+        Ok(Opened { file, parent, name: name.to_vec(), created: true })
+    }
+
+    fn make_unique(&self, wish: &VirtualPath, umask: u32) -> Result<Opened, Failure> {
         Self::only_if(self.rules.may_create)?;
+        let (parent, wish) = self.parent(wish)?;
         let mut name = wish.to_vec();
         for number in 1..=UNIQUE_NAMES {
-            match self.make(parent, &name, umask) {
-                Ok(file) => return Ok((file, name, true)),
+            match self.make(&parent, &name, umask) {
+                Ok(file) => return Ok(Opened { file, parent, name, created: true }),
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(failure::of(errno)),
             }
             name.truncate(wish.len());
             name.push(b'.');
-            name.extend_from_slice(number.to_string().as_bytes());
+            if self.rules.random_unique {
+                name.extend_from_slice(&random_ending()?);
+            } else {
+                name.extend_from_slice(number.to_string().as_bytes());
+            }
         }
         Err(Failure::Exists)
     }
@@ -173,13 +198,26 @@ impl Local {
         if !self.rules.lock || try_lock(file, lock).map_err(failure::of)? {
             Ok(())
         } else {
-            Err(Failure::Busy)
+            Err(Failure::Locked)
         }
     }
 }
 
 fn only_regular(entry: &Entry) -> Result<(), Failure> {
     if entry.is_file() { Ok(()) } else { Err(Failure::WrongKind) }
+}
+
+/// Six characters in the manner of `mkstemp`, which nobody can foretell.
+fn random_ending() -> Result<[u8; 6], Failure> {
+    const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    let mut random = [0; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(failure::of)?;
+    let mut number = u64::from_ne_bytes(random);
+    Ok(std::array::from_fn(|_| {
+        let place = usize::try_from(number % 62).unwrap_or(0);
+        number /= 62;
+        LETTERS.get(place).copied().unwrap_or(b'x')
+    }))
 }
 
 /// The session moves octets with calls that take the file's flags for their own.

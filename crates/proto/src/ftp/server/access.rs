@@ -3,7 +3,7 @@
 //! This is politeness, a clear 550 in time; the broker and the kernel enforce the same rules again.
 
 use super::command::Spec;
-use super::policy::{Class, Right, Rights};
+use super::policy::{Right, Rights};
 use super::session::Session;
 use super::state::{Pathname, State};
 use crate::ftp::reply::Reply;
@@ -53,7 +53,7 @@ impl Session {
 
     /// Tells whether the login is one that the site does not know by name.
     pub(super) fn is_stranger(&mut self) -> bool {
-        matches!(self.inside().class, Class::Anonymous | Class::Guest)
+        !self.inside().class.has_local_rights()
     }
 
     /// Takes a typed pathname to one that may be used.

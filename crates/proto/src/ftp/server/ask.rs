@@ -238,6 +238,21 @@ impl Ask {
         )
     }
 
+    /// Asks where a user's home directory is; `None` when the session's storage knows no such user.
+    pub fn home(
+        name: Vec<u8>,
+        then: impl FnOnce(&mut Session, Result<Option<VirtualPath>, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::Home { name },
+            |answer| match answer {
+                Answer::Home(home) => Some(home),
+                _ => None,
+            },
+            then,
+        )
+    }
+
     /// Asks for a change to the tree.
     pub fn change(
         change: Change,

@@ -66,6 +66,11 @@ impl<'a> Wish<'a> {
     }
 }
 
+/// Finds the pathname behind the flags.
+pub(super) fn pathname(argument: &[u8]) -> &[u8] {
+    Wish::parse(argument).pathname
+}
+
 /// Begins a listing over the data connection.
 pub(super) fn start(session: &mut Session, argument: &[u8], format: Format) -> Step {
     session.inside().restart = 0;

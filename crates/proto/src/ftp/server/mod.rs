@@ -15,5 +15,6 @@ pub mod record;
 pub mod session;
 mod stamp;
 mod state;
+mod tilde;
 mod transfer;
 mod upload;

@@ -14,8 +14,21 @@ pub enum Class {
     Anonymous,
     /// An account of the system, or of a shared folder.
     Local,
-    /// A virtual user mapped to one account.
+    /// A virtual user mapped to one account, with the rights of anonymous sessions.
     Guest,
+    /// A virtual user with the rights of local ones (`virtual_use_local_privs`, `virtual_users_file`).
+    PrivilegedGuest,
+}
+
+impl Class {
+    /// Tells whether the options for local users hold, rather than those for anonymous ones.
+    #[must_use]
+    pub fn has_local_rights(self) -> bool {
+        match self {
+            Self::Anonymous | Self::Guest => false,
+            Self::Local | Self::PrivilegedGuest => true,
+        }
+    }
 }
 
 /// What a command needs permitted before it runs; one word per row of the command table.
@@ -136,6 +149,8 @@ pub struct Policy {
     pub directory_messages: bool,
     /// `use_localtime`: MDTM answers and takes local time.
     pub local_time: bool,
+    /// `tilde_user_enable`: `~name` is that user's home directory.
+    pub tilde_user: bool,
     /// `chown_uploads` (anonymous and plain guests).
     pub change_owner: bool,
     /// `cmds_allowed`, upper case; `None` allows all.
@@ -158,10 +173,10 @@ pub struct Policy {
     pub idle_timeout: Option<Duration>,
     /// `data_connection_timeout`; `None` waits for ever.
     pub data_timeout: Option<Duration>,
-    /// `accept_timeout`.
-    pub accept_timeout: Duration,
-    /// `connect_timeout`.
-    pub connect_timeout: Duration,
+    /// `accept_timeout`; `None` waits for ever.
+    pub accept_timeout: Option<Duration>,
+    /// `connect_timeout`; `None` waits for ever.
+    pub connect_timeout: Option<Duration>,
     /// A missing pathname in LIST and NLST is 550 rather than an empty listing (`list_missing_is_error`).
     pub list_missing_is_error: bool,
     /// `log_ftp_protocol`: commands and replies become records.
@@ -189,9 +204,6 @@ impl Policy {
     /// The rights of a class.
     #[must_use]
     pub fn rights(&self, class: Class) -> &Rights {
-        match class {
-            Class::Anonymous | Class::Guest => &self.anonymous_rights,
-            Class::Local => &self.local_rights,
-        }
+        if class.has_local_rights() { &self.local_rights } else { &self.anonymous_rights }
     }
 }

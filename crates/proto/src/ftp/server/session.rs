@@ -11,6 +11,7 @@ use super::command::{self, Spec, When};
 use super::policy::Policy;
 use super::record::{Event, Record};
 use super::state::{LoggedIn, State, Visitor};
+use super::tilde;
 use crate::ftp::command::Command;
 use crate::ftp::reply::{Lines, Reply};
 
@@ -34,7 +35,7 @@ pub struct Session {
 }
 
 /// Whether a client is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Welcome {
     /// Yes.
     Ok,
@@ -42,6 +43,10 @@ pub enum Welcome {
     TooManyClients,
     /// `max_per_ip` is reached.
     TooManyFromAddress,
+    /// hosts.allow and hosts.deny turn this client away (`tcp_wrappers`).
+    NotAdmitted,
+    /// The rules for this client cannot be read: vsftpd's words.
+    Oops(Vec<u8>),
 }
 
 /// What the driver does next.
@@ -115,6 +120,8 @@ impl Session {
             Welcome::TooManyFromAddress => {
                 (Some("Connection refused: too many sessions for this address."), Reply::TooManyFromAddress)
             }
+            Welcome::NotAdmitted => (Some("Connection refused: tcp_wrappers denial."), Reply::NotAvailable),
+            Welcome::Oops(text) => return Step::Close(Reply::Oops(text)),
         };
         self.record(Event::Connect { refused });
         if refused.is_some() { Step::Close(reply) } else { Step::Reply(reply) }
@@ -305,7 +312,7 @@ impl Session {
 
     fn run(&mut self, spec: &'static Spec, argument: &[u8]) -> Step {
         self.running = Some(spec);
-        (spec.start)(self, argument)
+        tilde::start(self, spec, argument)
     }
 
     fn note_command(&mut self, command: &Command<'_>) {
@@ -366,6 +373,7 @@ mod tests {
             ascii_upload: false,
             directory_messages: false,
             local_time: false,
+            tilde_user: false,
             change_owner: false,
             commands_allowed: None,
             commands_denied: Vec::new(),
@@ -377,8 +385,8 @@ mod tests {
             active_to_anyone: false,
             idle_timeout: None,
             data_timeout: None,
-            accept_timeout: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(60),
+            accept_timeout: Some(Duration::from_secs(60)),
+            connect_timeout: Some(Duration::from_secs(60)),
             list_missing_is_error: false,
             log_protocol: false,
         };

@@ -4,7 +4,6 @@
 use core::time::Duration;
 
 use super::ask::{Ask, Direction, Moved, NoConnection, Outcome, Route, Step};
-use super::policy::Class;
 use super::record::{Event, Transfer};
 use super::session::Session;
 use crate::failure::Failure;
@@ -40,9 +39,10 @@ impl Session {
 
     /// Octets per second, 0 for no limit.
     pub(super) fn rate(&mut self) -> u64 {
-        match self.inside().class {
-            Class::Anonymous | Class::Guest => self.policy.anonymous_rate,
-            Class::Local => self.policy.local_rate,
+        if self.inside().class.has_local_rights() {
+            self.policy.local_rate
+        } else {
+            self.policy.anonymous_rate
         }
     }
 

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Abort,
+    pathname: nothing,
     replies: &[225],
     feature: None,
     help: "ABOR",

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Append,
     during: During::Later,
+    pathname: whole,
     replies: &[150, 226, 421, 425, 426, 451, 452, 501, 550, 553],
     feature: None,
     help: "APPE <pathname>",

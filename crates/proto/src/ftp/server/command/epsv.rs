@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Passive,
     during: During::Later,
+    pathname: nothing,
     replies: &[200, 229, 425, 522],
     feature: Some("EPSV"),
     help: "EPSV [<net-prt> | ALL]",

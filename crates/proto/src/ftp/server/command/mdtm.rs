@@ -8,11 +8,19 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Later,
+    pathname,
     replies: &[213, 501, 550],
     feature: Some("MDTM"),
     help: "MDTM [<time-val>] <pathname>",
     start,
 };
+
+/// Behind the time in the form that sets.
+fn pathname(argument: &[u8]) -> &[u8] {
+    let mut halves = argument.splitn(2, |&octet| octet == b' ');
+    let sets = halves.next().and_then(stamp::read_as_mktime).is_some();
+    halves.next().filter(|_| sets).unwrap_or(argument)
+}
 
 // Times are UTC as the RFC wants them.
 // Compat: with `use_localtime` they are local, by the offset of the session's beginning, as in vsftpd 3.0.3.

@@ -8,11 +8,17 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::SetTime,
     during: During::Later,
+    pathname,
     replies: &[213, 501, 550],
     feature: Some("MFMT"),
     help: "MFMT <time-val> <pathname>",
     start,
 };
+
+/// Behind the time.
+fn pathname(argument: &[u8]) -> &[u8] {
+    argument.splitn(2, |&octet| octet == b' ').nth(1).unwrap_or_default()
+}
 
 fn start(session: &mut Session, argument: &[u8]) -> Step {
     let mut halves = argument.splitn(2, |&octet| octet == b' ');

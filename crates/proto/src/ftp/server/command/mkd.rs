@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::MakeDirectory,
     during: During::Later,
+    pathname: whole,
     replies: &[257, 452, 501, 550],
     feature: None,
     help: "MKD <pathname>",

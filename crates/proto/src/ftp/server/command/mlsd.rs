@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::List,
     during: During::Later,
+    pathname: whole,
     replies: &[150, 226, 421, 425, 426, 501, 550],
     feature: Some("MLST"),
     help: "MLSD [<pathname>]",

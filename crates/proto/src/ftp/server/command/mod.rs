@@ -21,7 +21,7 @@ mod prelude {
     pub(super) use super::super::state::{LoggedIn, Pathname, State};
     pub(super) use super::super::transfer::NOTHING_MOVED;
     pub(super) use super::super::{facts, stamp, upload};
-    pub(super) use super::{During, Spec, When, cwd, pass};
+    pub(super) use super::{During, Spec, When, cwd, nothing, pass, whole};
     pub(super) use crate::entry::Time;
     pub(super) use crate::failure::Failure;
     pub(super) use crate::ftp::address::{self, BadEprt};
@@ -40,6 +40,8 @@ pub(super) struct Spec {
     pub(super) when: When,
     pub(super) right: Right,
     pub(super) during: During,
+    /// Finds the pathname in its argument; it is always the argument's end.
+    pub(super) pathname: fn(&[u8]) -> &[u8],
     /// Every code it replies with once it runs; checked in debug builds.
     pub(super) replies: &'static [u16],
     /// Its line in FEAT.
@@ -67,6 +69,16 @@ pub(super) enum During {
     Answer(fn(u64, Option<u64>) -> Reply),
     /// It ends the transfer.
     Abort,
+}
+
+/// For verbs that take no pathname.
+fn nothing(_: &[u8]) -> &[u8] {
+    &[]
+}
+
+/// For verbs that take a pathname and nothing else.
+fn whole(argument: &[u8]) -> &[u8] {
+    argument
 }
 
 macro_rules! table {
@@ -113,6 +125,23 @@ mod tests {
     fn help_begins_with_the_verb() {
         for spec in TABLE.iter().filter(|spec| !spec.help.is_empty()) {
             assert!(spec.help.starts_with(spec.verb), "{}", spec.verb);
+        }
+    }
+
+    #[test]
+    fn only_verbs_for_users_take_pathnames_and_they_know_where_these_begin() {
+        for spec in TABLE {
+            let argument: &[u8] = match spec.verb {
+                "SITE" => b"CHMOD 644 ~u/x y",
+                "MDTM" | "MFMT" => b"20200101000000 ~u/x y",
+                _ => b"~u/x y",
+            };
+            let found = (spec.pathname)(argument);
+            assert!(found.is_empty() || found == b"~u/x y", "{}", spec.verb);
+            assert!(found.is_empty() || spec.when == When::LoggedIn, "{}", spec.verb);
+            // Whoever adds a verb with a pathname has it spelled out.
+            let takes_one = spec.help.contains("<pathname>") || spec.verb == "SITE";
+            assert_eq!(!found.is_empty(), takes_one && spec.verb != "SMNT", "{}", spec.verb);
         }
     }
 

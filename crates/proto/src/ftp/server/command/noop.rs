@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Answer(|_, _| Reply::NoopOk),
+    pathname: nothing,
     replies: &[200],
     feature: None,
     help: "NOOP",

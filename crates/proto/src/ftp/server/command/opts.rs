@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::Always,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[200, 501],
     feature: Some("UTF8"),
     help: "OPTS <command-name> [<command-options>]",

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::Always,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[230, 500, 503, 530],
     feature: None,
     help: "PASS <password>",
@@ -55,9 +56,9 @@ pub(super) fn failed(session: &mut Session, reply: Reply) -> Step {
 }
 
 fn granted(session: &mut Session, grant: Grant, email: Option<Vec<u8>>) -> Step {
-    let umask = match grant.class {
-        Class::Anonymous | Class::Guest => grant.policy.anonymous_umask,
-        Class::Local => grant.policy.local_umask,
+    let umask = match grant.class.has_local_rights() {
+        true => grant.policy.local_umask,
+        false => grant.policy.anonymous_umask,
     };
     let email = email.filter(|_| grant.class == Class::Anonymous);
     let mut inside = LoggedIn::new(grant.user, grant.class, grant.start.clone(), umask);

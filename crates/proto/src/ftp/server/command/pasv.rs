@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Passive,
     during: During::Later,
+    pathname: nothing,
     replies: &[227, 425, 550],
     feature: Some("PASV"),
     help: "PASV",

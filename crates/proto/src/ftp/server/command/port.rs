@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Active,
     during: During::Later,
+    pathname: nothing,
     replies: &[200, 500, 550],
     feature: None,
     help: "PORT <host-port>",

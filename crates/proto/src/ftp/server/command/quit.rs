@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::Always,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[221],
     feature: None,
     help: "QUIT",

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[350, 501],
     feature: Some("REST STREAM"),
     help: "REST <marker>",

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Download,
     during: During::Later,
+    pathname: whole,
     replies: &[150, 226, 421, 425, 426, 450, 451, 501, 550],
     feature: None,
     help: "RETR <pathname>",
@@ -43,7 +44,7 @@ fn opened(session: &mut Session, name: Pathname, route: Route, at: u64, size: Re
                 session.not_connected(why, Direction::Download)
             }
         }),
-        Err(Failure::Busy) => refused(session, name.logged, &Reply::FileBusy),
+        Err(Failure::Busy | Failure::Locked) => refused(session, name.logged, &Reply::FileBusy),
         // Compat: vsftpd logs no RETR of a directory, which some clients try just to learn what a name is.
         Err(Failure::WrongKind) => Step::Reply(Reply::CouldNotOpen),
         Err(_) => refused(session, name.logged, &Reply::CouldNotOpen),

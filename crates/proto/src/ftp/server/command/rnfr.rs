@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Remove,
     during: During::Later,
+    pathname: whole,
     replies: &[350, 501, 550],
     feature: None,
     help: "RNFR <pathname>",

@@ -8,11 +8,19 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::Site,
     during: During::Later,
+    pathname,
     replies: &[200, 214, 500, 501, 550],
     feature: None,
     help: "SITE <string>",
     start,
 };
+
+/// Behind the bits of CHMOD.
+fn pathname(argument: &[u8]) -> &[u8] {
+    let command = Command::parse(argument);
+    let behind_bits = command.argument.splitn(2, |&octet| octet == b' ').nth(1);
+    behind_bits.filter(|_| command.verb == b"CHMOD").unwrap_or_default()
+}
 
 fn start(session: &mut Session, argument: &[u8]) -> Step {
     let command = Command::parse(argument);

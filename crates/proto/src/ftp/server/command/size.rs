@@ -11,6 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Later,
+    pathname: whole,
     replies: &[213, 501, 550],
     feature: Some("SIZE"),
     help: "SIZE <pathname>",

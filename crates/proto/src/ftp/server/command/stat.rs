@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Answer(progress),
+    pathname: listing::pathname,
     replies: &[211, 213, 501, 550],
     feature: None,
     help: "STAT [<pathname>]",

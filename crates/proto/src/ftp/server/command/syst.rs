@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[215],
     feature: None,
     help: "SYST",

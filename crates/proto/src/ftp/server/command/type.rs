@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::LoggedIn,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[200, 500],
     feature: None,
     help: "TYPE <type-code>",

@@ -8,6 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     when: When::Always,
     right: Right::None,
     during: During::Later,
+    pathname: nothing,
     replies: &[230, 331, 500, 530],
     feature: None,
     help: "USER <username>",
@@ -19,8 +20,8 @@ fn start(session: &mut Session, name: &[u8]) -> Step {
         State::NotLoggedIn(_) => begin(session, name),
         State::LoggedIn(inside) => Step::Reply(match inside.class {
             Class::Anonymous | Class::Guest => Reply::CannotLeaveGuest,
-            Class::Local if inside.user == name => Reply::AnyPassword,
-            Class::Local => Reply::CannotChangeUser,
+            Class::Local | Class::PrivilegedGuest if inside.user == name => Reply::AnyPassword,
+            Class::Local | Class::PrivilegedGuest => Reply::CannotChangeUser,
         }),
     }
 }
