@@ -58,11 +58,24 @@ impl Account {
         }
     }
 
+    /// Returns how many threads all its processes have.
+    pub(crate) fn threads(&self) -> io::Result<u64> {
+        let of = |pid| fs::read_to_string(format!("/proc/{pid}/status")).ok();
+        Ok(self.processes()?.into_iter().filter_map(of).filter_map(|text| field(&text, "Threads:")).sum())
+    }
+
     /// Returns the proportional set size of all its processes, in KiB.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         let of = |pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
         Ok(self.processes()?.into_iter().filter_map(of).filter_map(|text| field(&text, "Pss:")).sum())
     }
+}
+
+/// Returns what the whole machine could still use, in KiB: what the kernel holds for sockets, tasks and namespaces is gone
+/// from it.
+pub(crate) fn available() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    field(&text, "MemAvailable:").ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
 }
 
 /// Returns the number after a name at the start of a line.
@@ -127,5 +140,6 @@ mod tests {
         let account = Account::Tree(std::process::id());
         assert!(account.processes().unwrap().contains(&std::process::id()));
         assert!(account.memory().unwrap() > 0);
+        assert!(account.threads().unwrap() > 0);
     }
 }

@@ -4,16 +4,16 @@
 //! through `sendfile`. Replies are read, not understood beyond their code.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 /// How many octets one call throws away or sends.
-const PIECE: usize = 1 << 20;
+pub(crate) const PIECE: usize = 1 << 20;
 
 /// A server that says nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +31,12 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, waits for the greeting and logs in as anonymous.
     pub(crate) fn login(server: SocketAddr) -> io::Result<Self> {
-        let stream = connect(server)?;
+        Self::login_from(HOME, server)
+    }
+
+    /// As [`Self::login`], from a given address of this machine.
+    pub(crate) fn login_from(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
+        let stream = connect(source, server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let control = BufReader::with_capacity(512, stream);
@@ -40,6 +45,11 @@ impl Client {
         client.command("USER anonymous\r\n", '3')?;
         client.command("PASS bench@example.org\r\n", '2')?;
         Ok(client)
+    }
+
+    /// Returns the control connection alone; every reply so far has been read.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.control.into_inner()
     }
 
     /// Sends a command line and reads its reply, which must begin with this digit.
@@ -82,7 +92,7 @@ impl Client {
         self.command("EPSV\r\n", '2')?;
         let port = extended_port(&self.line)
             .ok_or_else(|| io::Error::other(format!("no port in the reply to EPSV: {}", self.line)))?;
-        let data = connect(SocketAddr::new(self.server.ip(), port))?;
+        let data = connect(HOME, SocketAddr::new(self.server.ip(), port))?;
         data.set_read_timeout(Some(PATIENCE))?;
         Ok(data)
     }
@@ -106,8 +116,18 @@ impl Client {
     }
 }
 
-fn connect(to: SocketAddr) -> io::Result<TcpStream> {
-    TcpStream::connect(to).map_err(|error| io::Error::other(format!("{to}: {error}")))
+/// Where clients are when it does not matter.
+const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Connects from an address of this machine.
+pub(crate) fn connect(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+    let attempt = || {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        bind(&socket, &SocketAddr::new(IpAddr::V4(source), 0))?;
+        rustix::net::connect(&socket, &to)?;
+        Ok(TcpStream::from(socket))
+    };
+    attempt().map_err(|error: Errno| io::Error::other(format!("{to}: {error}")))
 }
 
 /// Octets to send, in memory, not in our address space.
@@ -153,7 +173,7 @@ fn drain(data: &TcpStream, nowhere: &mut [u8]) -> io::Result<u64> {
 }
 
 /// Returns the port of a 229 reply (RFC 2428 §3).
-fn extended_port(reply: &str) -> Option<u16> {
+pub(crate) fn extended_port(reply: &str) -> Option<u16> {
     reply.split_once("|||")?.1.split('|').next()?.parse().ok()
 }
 

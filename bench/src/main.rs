@@ -1,13 +1,14 @@
 //! Measures `wharfd` beside vsftpd: same machine, same work, equal configurations, one command.
 //!
 //! Both servers run on the loopback of a network namespace of their own, take turns at every piece of work, and are
-//! charged for the processor time of all their processes. What comes out is a Markdown page.
+//! charged for the processor time of all their processes. What comes out are Markdown pages.
 #![forbid(unsafe_code)]
 
 mod account;
 mod client;
 mod figures;
 mod idle;
+mod load;
 mod options;
 mod report;
 mod server;
@@ -17,7 +18,7 @@ mod work;
 use std::io;
 use std::process::ExitCode;
 
-use options::Options;
+use options::{Options, Page};
 use server::{Contender, Running};
 use stage::Stage;
 
@@ -37,15 +38,26 @@ fn main() -> ExitCode {
 fn measure(options: &Options) -> io::Result<ExitCode> {
     let stage = Stage::set()?;
     let contenders = Contender::all(options, &stage);
-    let mut page = report::Page::begin(options, &contenders)?;
-    page.work(&compare(options, &stage, &contenders)?);
-    page.idle(&idle::compare(options, &contenders)?);
-    print!("{}", page.text());
-    if let Some(file) = &options.output {
-        page.save(file)?;
-        eprintln!("written to {}", file.display());
+    if options.wants(Page::Compare) {
+        let mut page = report::Page::begin("wharfd beside vsftpd", "compare", &contenders)?;
+        page.comparison(options);
+        page.work(&compare(options, &stage, &contenders)?);
+        page.idle(&idle::compare(options, &contenders)?);
+        publish(options, Page::Compare, &page)?;
+    }
+    if options.wants(Page::Load) {
+        publish(options, Page::Load, &load::measure(options, &contenders)?)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn publish(options: &Options, which: Page, page: &report::Page) -> io::Result<()> {
+    print!("{}", page.text());
+    let Some(directory) = &options.output else { return Ok(()) };
+    let file = directory.join(which.file());
+    page.save(&file)?;
+    eprintln!("written to {}", file.display());
+    Ok(())
 }
 
 /// Lets the contenders take turns at each piece of work.

@@ -4,19 +4,43 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: wharf-bench [--quick] [--wharfd FILE] [--vsftpd FILE] [--output FILE]";
+const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
+  compare   speed, processor time and memory: first.md
+  load      many idle sessions beside many downloads: load.md
+  Without a word both are done.";
 
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) struct Options {
+    /// The one page that is wanted; all of them when not named.
+    pub(crate) only: Option<Page>,
     /// Less work and fewer turns: to see that everything runs, not to quote.
     pub(crate) quick: bool,
     /// The server to measure; built from this workspace when not named.
     pub(crate) wharfd: Option<PathBuf>,
     /// The server to measure it by.
     pub(crate) vsftpd: PathBuf,
-    /// Where the page goes; a quick run is only printed unless a file is named.
+    /// The directory of the pages; those of a quick run are only printed unless one is named.
     pub(crate) output: Option<PathBuf>,
+}
+
+/// What is written about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// Each piece of work by itself.
+    Compare,
+    /// Much at once.
+    Load,
+}
+
+impl Page {
+    /// Returns the name of its file.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Self::Compare => "first.md",
+            Self::Load => "load.md",
+        }
+    }
 }
 
 impl Options {
@@ -26,11 +50,19 @@ impl Options {
     /// The usage, when an argument is unknown or lacks its value.
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Self> {
         let usage = || io::Error::other(USAGE);
-        let (mut quick, mut wharfd, mut vsftpd, mut output) = (false, None, None, None);
+        let (mut only, mut quick, mut wharfd, mut vsftpd, mut output) = (None, false, None, None, None);
         while let Some(argument) = arguments.next() {
             let slot = match argument.to_str() {
                 Some("--quick") => {
                     quick = true;
+                    continue;
+                }
+                Some("compare") => {
+                    only = Some(Page::Compare);
+                    continue;
+                }
+                Some("load") => {
+                    only = Some(Page::Load);
                     continue;
                 }
                 Some("--wharfd") => &mut wharfd,
@@ -40,9 +72,15 @@ impl Options {
             };
             *slot = Some(PathBuf::from(arguments.next().ok_or_else(usage)?));
         }
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks/first.md");
-        let output = output.or_else(|| (!quick).then(|| page.into()));
-        Ok(Self { quick, wharfd, vsftpd: vsftpd.unwrap_or_else(|| "/usr/sbin/vsftpd".into()), output })
+        let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks");
+        let output = output.or_else(|| (!quick).then(|| pages.into()));
+        let vsftpd = vsftpd.unwrap_or_else(|| "/usr/sbin/vsftpd".into());
+        Ok(Self { only, quick, wharfd, vsftpd, output })
+    }
+
+    /// Returns whether a page is wanted.
+    pub(crate) fn wants(&self, page: Page) -> bool {
+        self.only.is_none_or(|only| only == page)
     }
 
     /// Returns how many counted turns each server gets.
@@ -60,9 +98,16 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_does_not_overwrite_the_published_page() {
+    fn a_quick_run_does_not_overwrite_the_published_pages() {
         assert!(read(&["--quick"]).unwrap().output.is_none());
         assert!(read(&[]).unwrap().output.is_some());
+    }
+
+    #[test]
+    fn a_word_leaves_the_other_page_alone() {
+        let options = read(&["load"]).unwrap();
+        assert!(options.wants(Page::Load) && !options.wants(Page::Compare));
+        assert!(read(&[]).unwrap().wants(Page::Compare));
     }
 
     #[test]

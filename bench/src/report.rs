@@ -31,10 +31,10 @@ const NOTES: &str = "
 pub(crate) struct Page(String);
 
 impl Page {
-    /// Begins with what was measured, and where.
-    pub(crate) fn begin(options: &Options, contenders: &[Contender]) -> io::Result<Self> {
+    /// Begins with what is measured, and where; the word is the one that has `wharf-bench` write this page.
+    pub(crate) fn begin(title: &str, word: &str, contenders: &[Contender]) -> io::Result<Self> {
         let mut text =
-            String::from("# wharfd beside vsftpd\n\nWritten by `cargo run --release -p wharf-bench`.\n\n");
+            format!("# {title}\n\nWritten by `cargo run --release -p wharf-bench -- {word}`.\n\n");
         let read = |file| fs::read_to_string(file).unwrap_or_default();
         let processor = read("/proc/cpuinfo");
         let processor =
@@ -50,21 +50,29 @@ impl Page {
         for contender in contenders.iter().filter(|one| !one.only_sessions) {
             line(&mut text, &format!("- {}", contender.version()?));
         }
-        line(
-            &mut text,
-            &format!(
-                "- Medians of {} turns each, interleaved, after one uncounted; idle sessions at most 3",
-                options.runs()
-            ),
-        );
-        line(
-            &mut text,
-            &format!("\nBoth servers got these lines, and their own ports and paths:\n\n```\n{COMMON}```"),
-        );
+        let mut page = Self(text);
+        page.settings(contenders);
+        Ok(page)
+    }
+
+    fn settings(&mut self, contenders: &[Contender]) {
+        self.line(&format!("\nThe servers got these lines, and their own ports and paths:\n\n```\n{COMMON}```"));
         for contender in contenders.iter().filter(|one| !one.extra.is_empty()) {
-            line(&mut text, &format!("\n\"{}\" also got:\n\n```\n{}```", contender.name, contender.extra));
+            self.line(&format!("\n\"{}\" also got:\n\n```\n{}```", contender.name, contender.extra));
         }
-        Ok(Self(text))
+    }
+
+    /// Adds a line, or a paragraph.
+    pub(crate) fn line(&mut self, text: &str) {
+        line(&mut self.0, text);
+    }
+
+    /// Adds how often everything was done for a comparison.
+    pub(crate) fn comparison(&mut self, options: &Options) {
+        let runs = options.runs();
+        self.line(&format!(
+            "\nMedians of {runs} turns each, interleaved, after one uncounted; idle sessions at most 3."
+        ));
     }
 
     /// Adds the table of rates and processor time.
@@ -126,7 +134,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Returns three digits that mean something.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let decimals = match value {
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,

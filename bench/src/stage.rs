@@ -19,6 +19,9 @@ const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// How many octets the large file has.
 pub(crate) const LARGE: u64 = 1 << 30;
 
+/// How many octets the file has that many fetch at once.
+pub(crate) const MEDIUM: u64 = 64 << 20;
+
 /// How many small files there are, of 1 KiB each.
 pub(crate) const SMALL: usize = 2_000;
 
@@ -95,8 +98,10 @@ impl Stage {
 
     fn fill(&self) -> io::Result<()> {
         // Written, not only sized: holes would be served from one shared page.
-        let mut large = fs::File::create(self.public().join("large"))?;
-        io::copy(&mut io::Read::take(io::repeat(b'w'), LARGE), &mut large)?;
+        for (name, octets) in [("large", LARGE), ("medium", MEDIUM)] {
+            let mut file = fs::File::create(self.public().join(name))?;
+            io::copy(&mut io::Read::take(io::repeat(b'w'), octets), &mut file)?;
+        }
         for index in 0..SMALL {
             fs::write(self.public().join(format!("small/f{index}")), [b'w'; 1024])?;
         }

@@ -6,10 +6,10 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use wharf_ipc::auth::{Attempt, Reason, Verdict};
+use wharf_ipc::auth::{Attempt, Reason};
 
 use crate::refused;
-use crate::source::Source;
+use crate::source::{Judgement, Source};
 
 /// The most octets read; a longer list is an error, since names beyond it would come in.
 const LONGEST: u64 = 1 << 20;
@@ -44,7 +44,7 @@ impl Ftpusers {
 }
 
 impl Source for Ftpusers {
-    fn verify(&self, attempt: &Attempt) -> Option<Verdict> {
+    fn verify(&self, attempt: &Attempt) -> Option<Judgement> {
         let path = self.path.display();
         match self.read() {
             Ok(Some(text)) => {
@@ -69,7 +69,8 @@ impl Source for Ftpusers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{attempt, conforms};
+    use crate::conformance::{attempt, conforms, verdict};
+    use wharf_ipc::auth::Verdict;
 
     fn list(text: &[u8]) -> (tempfile::TempDir, Ftpusers) {
         let directory = tempfile::tempdir().unwrap();
@@ -79,7 +80,7 @@ mod tests {
     }
 
     fn is_refused(source: &Ftpusers, name: &str) -> bool {
-        matches!(source.verify(&attempt(name, "x")), Some(Verdict::Refused { reason: Reason::Rule, .. }))
+        matches!(verdict(source, &attempt(name, "x")), Some(Verdict::Refused { reason: Reason::Rule, .. }))
     }
 
     #[test]
@@ -95,7 +96,7 @@ mod tests {
             assert!(is_refused(&source, name), "{name}");
         }
         for name in ["bin", "ann", "bob", "Root", "roo", "rootx", "refused"] {
-            assert!(source.verify(&attempt(name, "x")).is_none(), "{name}");
+            assert!(verdict(&source, &attempt(name, "x")).is_none(), "{name}");
         }
     }
 
@@ -109,16 +110,16 @@ mod tests {
     #[test]
     fn a_list_without_root_admits_root() {
         let (_kept, source) = list(b"");
-        assert!(source.verify(&attempt("root", "x")).is_none());
+        assert!(verdict(&source, &attempt("root", "x")).is_none());
     }
 
     #[test]
     fn a_list_that_cannot_be_read_admits_nobody() {
         let directory = tempfile::tempdir().unwrap();
-        let verdict = Ftpusers::at(directory.path()).verify(&attempt("ann", "x"));
-        assert!(matches!(verdict, Some(Verdict::Refused { reason: Reason::Broken, .. })));
+        let told = verdict(&Ftpusers::at(directory.path()), &attempt("ann", "x"));
+        assert!(matches!(told, Some(Verdict::Refused { reason: Reason::Broken, .. })));
         let (_kept, source) = list(&vec![b'\n'; 2 << 20]);
-        let verdict = source.verify(&attempt("ann", "x"));
-        assert!(matches!(verdict, Some(Verdict::Refused { reason: Reason::Broken, .. })));
+        let told = verdict(&source, &attempt("ann", "x"));
+        assert!(matches!(told, Some(Verdict::Refused { reason: Reason::Broken, .. })));
     }
 }

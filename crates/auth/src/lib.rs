@@ -1,8 +1,9 @@
 //! The auth role: proves, once, that somebody is who they say, and ends.
 //!
-//! One process for each attempt, because PAM modules are other people's code and run as root: whatever one of them
+//! One process for each question, because PAM modules are other people's code and run as root: whatever one of them
 //! leaves behind ends with the process. The monitor decides who is asked about, how often, and how long it may take; it
-//! kills a process that takes too long. Nothing here knows FTP, and nothing here starts a session.
+//! kills a process that takes too long. A process that opened a PAM session (`session_support`) stays until that session
+//! is over, and closes it. Nothing here knows FTP.
 //!
 //! A source of accounts is one file that implements [`source::Source`] and one line in [`source::verify`].
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod name;
 pub mod pam;
 pub mod shared;
 pub mod source;
+pub mod users;
 
 #[cfg(test)]
 mod conformance;
@@ -21,16 +23,18 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
-use wharf_ipc::auth::{Attempt, Reason, Verdict};
+use wharf_ipc::auth::{Question, Reason, Verdict};
 use wharf_ipc::link::{Link, scratch};
 use wharf_os::identity::is_root;
 use wharf_os::process;
 use wharf_os::sandbox::{Role, Sandbox};
 use wharf_proto::secret::Secret;
 
-/// Answers one attempt and ends.
+use source::Judgement;
+
+/// Answers one question and ends; with an open PAM session, when that is over.
 ///
-/// Fails when the process cannot be shut in, or when the monitor says something else than one attempt; then nobody is
+/// Fails when the process cannot be shut in, or when the monitor says something else than one question; then nobody is
 /// let in, because nothing is answered.
 #[must_use]
 pub fn run(monitor: OwnedFd) -> ExitCode {
@@ -60,30 +64,52 @@ fn tell(report: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn answer_one(link: &Link<Verdict, Attempt>) -> io::Result<()> {
+fn answer_one(link: &Link<Verdict, Question>) -> io::Result<()> {
     let mut buffer = scratch();
     let received = link.receive(&mut buffer);
     // Security: the message holds the password; the copy in the attempt wipes itself.
     drop(Secret::new(buffer));
-    let Some(received) = received? else { return Ok(()) };
-    let verdict = source::verify(&received.message, &source::sources(is_root()));
-    link.send(&verdict)
+    let judgement = match received?.map(|received| received.message) {
+        Some(Question::Prove(attempt)) => source::verify(&attempt, &source::sources(is_root())),
+        Some(Question::Identify(name)) => match account::identify(&name) {
+            Ok(account) => Verdict::Account(account).into(),
+            Err(fault) => refused(Reason::Broken, fault),
+        },
+        Some(Question::Leave) | None => return Ok(()),
+    };
+    link.send(&judgement.verdict)?;
+    match judgement.session {
+        Some(session) => stay(link, session),
+        None => Ok(()),
+    }
+}
+
+/// Holds the PAM session until the monitor says that the login is over, or is gone itself.
+fn stay(link: &Link<Verdict, Question>, session: source::Kept) -> io::Result<()> {
+    // A monitor that was killed must not keep the session from being closed.
+    process::outlive_parent()?;
+    // Anything it may say means the end; so does its own.
+    let _ = link.receive(&mut scratch());
+    drop(session);
+    Ok(())
 }
 
 /// Says no, with a sentence for the log.
-fn refused(reason: Reason, detail: impl Into<String>) -> Verdict {
-    Verdict::Refused { reason, detail: detail.into() }
+fn refused(reason: Reason, detail: impl Into<String>) -> Judgement {
+    Verdict::Refused { reason, detail: detail.into() }.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformance::{attempt, shared};
+    use wharf_ipc::auth::Attempt;
 
     #[test]
     fn one_attempt_gets_one_verdict() {
-        let (monitor, ours) = Link::<Attempt, Verdict>::pair().unwrap();
-        monitor.send(&Attempt { shared: Some(shared("ann", "right")), ..attempt("ann", "right") }).unwrap();
+        let (monitor, ours) = Link::<Question, Verdict>::pair().unwrap();
+        let ann = Attempt { shared: Some(shared("ann", "right")), ..attempt("ann", "right") };
+        monitor.send(&Question::Prove(ann)).unwrap();
         answer_one(&ours).unwrap();
         drop(ours);
         let mut buffer = scratch();
@@ -92,13 +118,22 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_looked_up_without_a_password() {
+        let (monitor, ours) = Link::<Question, Verdict>::pair().unwrap();
+        monitor.send(&Question::Identify(b"root".to_vec())).unwrap();
+        answer_one(&ours).unwrap();
+        let answer = monitor.receive(&mut scratch()).unwrap().unwrap().message;
+        assert!(matches!(answer, Verdict::Account(Some(account)) if account.uid == 0));
+    }
+
+    #[test]
     fn a_monitor_that_left_is_no_error_and_nonsense_is() {
-        let (monitor, ours) = Link::<Attempt, Verdict>::pair().unwrap();
+        let (monitor, ours) = Link::<Question, Verdict>::pair().unwrap();
         drop(monitor);
         answer_one(&ours).unwrap();
         let (monitor, ours) = Link::<u8, Verdict>::pair().unwrap();
         monitor.send(&200).unwrap();
-        let ours = Link::<Verdict, Attempt>::from(OwnedFd::from(ours));
+        let ours = Link::<Verdict, Question>::from(OwnedFd::from(ours));
         assert!(answer_one(&ours).is_err());
     }
 }

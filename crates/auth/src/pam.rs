@@ -1,12 +1,14 @@
 //! Accounts of the system, proven by PAM (pam(3)).
 //!
 //! Items, answers and the order of calls are vsftpd's, so its service file works unchanged; they are carried out in
-//! [`wharf_os::pam`]. PAM sessions are not opened here: they would end with this process.
+//! [`wharf_os::pam`]. A session, when the site wants one, is open as long as this process lives.
 
 use wharf_ipc::auth::{Attempt, Reason, Verdict};
+use wharf_os::host_name;
+use wharf_os::login_record::LoginRecord;
 use wharf_os::pam::{self, Refused, Request, Stage};
 
-use crate::source::Source;
+use crate::source::{Judgement, Kept, Source};
 use crate::{account, refused};
 
 /// PAM, with the service that the attempt names.
@@ -14,27 +16,44 @@ use crate::{account, refused};
 pub struct Pam;
 
 impl Source for Pam {
-    fn verify(&self, attempt: &Attempt) -> Option<Verdict> {
+    fn verify(&self, attempt: &Attempt) -> Option<Judgement> {
         let fault = service_fault(&attempt.service);
         if let Some(fault) = &fault
             && (attempt.service.is_empty() || attempt.service.contains('/'))
         {
             return Some(refused(Reason::Broken, fault.clone()));
         }
+        // Compat: RHEL's builds hand over the name that the address claims, and nobody checks it.
+        let name = attempt.reverse_lookup.then(|| host_name::claimed(attempt.peer)).flatten();
+        let rhost = name.unwrap_or_else(|| attempt.peer.to_string());
         let request = Request {
             service: &attempt.service,
             user: &attempt.name,
             password: attempt.password.expose(),
-            rhost: &attempt.peer,
+            rhost: &rhost,
             tty: "ftp",
             ruser: &attempt.name,
         };
         Some(match pam::authenticate(request) {
             // A module may have replaced the name; from here on only the new one counts.
-            Ok(verified) => account::identify(&verified.user),
+            Ok(verified) => come_in(verified, attempt.open_session, &rhost),
             Err(refusal) => judge(&refusal, fault.as_deref()),
         })
     }
+}
+
+/// Finds the account, and opens the session when one is wanted.
+fn come_in(verified: pam::Verified, open_session: bool, rhost: &str) -> Judgement {
+    let name = verified.user.clone();
+    let account = match account::identify(&name) {
+        Ok(account) => account,
+        Err(fault) => return refused(Reason::Broken, fault),
+    };
+    let session = match open_session.then(|| verified.open_session()).transpose() {
+        Ok(pam) => pam.map(|pam| Kept { record: LoginRecord::begin(&name, rhost), pam }),
+        Err(refusal) => return judge(&refusal, None),
+    };
+    Judgement { verdict: Verdict::Proven { name, account, has_session: session.is_some() }, session }
 }
 
 /// Tells what is wrong with a service's name, in a sentence that says what to try.
@@ -53,12 +72,12 @@ fn service_fault(service: &str) -> Option<String> {
 }
 
 /// Turns PAM's refusal into ours, with what is wrong with the service when that may be the cause.
-fn judge(refusal: &Refused, fault: Option<&str>) -> Verdict {
+fn judge(refusal: &Refused, fault: Option<&str>) -> Judgement {
     let reason = match refusal.stage {
         Stage::Start | Stage::Credentials => Reason::Broken,
         Stage::Authenticate if fault.is_some() => Reason::Broken,
         Stage::Authenticate => Reason::Credentials,
-        Stage::Account => Reason::Rule,
+        Stage::Account | Stage::Session => Reason::Rule,
     };
     match fault {
         Some(fault) => refused(reason, format!("{refusal}; {fault}")),
@@ -69,7 +88,7 @@ fn judge(refusal: &Refused, fault: Option<&str>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{attempt, conforms};
+    use crate::conformance::{attempt, conforms, verdict};
 
     fn refusal(stage: Stage) -> Refused {
         Refused { stage, code: 7, message: "no".to_owned() }
@@ -112,11 +131,15 @@ mod tests {
     fn inside() {
         conforms(&Pam);
         let at = |service: &str, name: &str| {
-            Pam.verify(&Attempt { service: service.to_owned(), ..attempt(name, "guess") }).unwrap()
+            verdict(&Pam, &Attempt { service: service.to_owned(), ..attempt(name, "guess") }).unwrap()
         };
-        let Verdict::Identity(root) = at("wharf-yes", "root") else { panic!("root is welcome here") };
-        assert_eq!((root.uid, root.name.as_slice()), (0, &b"root"[..]));
-        assert_eq!(reason(&at("wharf-yes", "no-such-user-here")), Some(Reason::NoAccount));
+        let Verdict::Proven { name, account: Some(root), has_session: false } = at("wharf-yes", "root")
+        else {
+            panic!("root is welcome here")
+        };
+        assert_eq!((root.uid, name.as_slice()), (0, &b"root"[..]));
+        let stranger = at("wharf-yes", "no-such-user-here");
+        assert!(matches!(stranger, Verdict::Proven { account: None, .. }), "{stranger:?}");
         assert_eq!(reason(&at("wharf-rule", "root")), Some(Reason::Rule));
         assert_eq!(reason(&at("wharf-unix", "root")), Some(Reason::Credentials));
         assert_eq!(reason(&at("wharf-missing", "root")), Some(Reason::Broken));
@@ -129,16 +152,17 @@ mod tests {
             (Stage::Authenticate, Reason::Credentials),
             (Stage::Account, Reason::Rule),
             (Stage::Credentials, Reason::Broken),
+            (Stage::Session, Reason::Rule),
         ];
         for (stage, expected) in stages {
-            assert_eq!(reason(&judge(&refusal(stage), None)), Some(expected));
+            assert_eq!(reason(&judge(&refusal(stage), None).verdict), Some(expected));
         }
     }
 
     #[test]
     fn a_missing_service_file_is_named_beside_the_refusal() {
         let fault = service_fault("no-such-service-here").unwrap();
-        let verdict = judge(&refusal(Stage::Authenticate), Some(&fault));
+        let verdict = judge(&refusal(Stage::Authenticate), Some(&fault)).verdict;
         let Verdict::Refused { reason, detail } = verdict else { panic!("refused") };
         assert_eq!(reason, Reason::Broken);
         assert!(detail.contains("/etc/pam.d/no-such-service-here") && detail.contains("'other'"), "{detail}");
@@ -148,7 +172,7 @@ mod tests {
     fn a_service_that_is_no_file_name_never_reaches_pam() {
         for service in ["", "../shadow", "a/b"] {
             let attempt = Attempt { service: service.to_owned(), ..attempt("ann", "x") };
-            assert_eq!(reason(&Pam.verify(&attempt).unwrap()), Some(Reason::Broken), "{service}");
+            assert_eq!(reason(&verdict(&Pam, &attempt).unwrap()), Some(Reason::Broken), "{service}");
         }
     }
 }

@@ -8,20 +8,20 @@ use std::hint::black_box;
 use wharf_ipc::auth::{Attempt, Reason, Verdict};
 
 use crate::refused;
-use crate::source::Source;
+use crate::source::{Judgement, Source};
 
 /// The account of `wharfd share`.
 #[derive(Debug)]
 pub struct Shared;
 
 impl Source for Shared {
-    fn verify(&self, attempt: &Attempt) -> Option<Verdict> {
+    fn verify(&self, attempt: &Attempt) -> Option<Judgement> {
         let account = attempt.shared.as_ref()?;
         // Both are compared always, so that a wrong name takes as long as a wrong password.
         let is_name = is_equal(&account.name, &attempt.name);
         let is_password = is_equal(account.password.expose(), attempt.password.expose());
         if is_name & is_password {
-            return Some(Verdict::Shared);
+            return Some(Verdict::Shared.into());
         }
         // A server that has accounts of the system as well may know this name there.
         let is_judged = is_name || !attempt.system_accounts;
@@ -45,11 +45,11 @@ fn is_equal(expected: &[u8], typed: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{attempt, conforms, shared};
+    use crate::conformance::{self, attempt, conforms, shared};
 
     fn verdict(name: &str, password: &str, system_accounts: bool) -> Option<Verdict> {
         let shared = Some(shared("ann", "right"));
-        Shared.verify(&Attempt { shared, system_accounts, ..attempt(name, password) })
+        conformance::verdict(&Shared, &Attempt { shared, system_accounts, ..attempt(name, password) })
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn an_empty_password_is_never_right() {
         let attempt = Attempt { shared: Some(shared("ann", "")), ..attempt("ann", "") };
-        assert!(matches!(Shared.verify(&attempt), Some(Verdict::Refused { .. })));
+        assert!(matches!(conformance::verdict(&Shared, &attempt), Some(Verdict::Refused { .. })));
         assert!(!is_equal(b"", b""));
         assert!(!is_equal(b"", b"x"));
     }

@@ -3,6 +3,8 @@
 //! For `wharfd check`, so that a person can compare what was meant with what was written. Each line
 //! says what is so, not which option made it so; that is `explain.rs`.
 
+mod traffic;
+
 use bstr::BString;
 
 use crate::Config;
@@ -23,8 +25,8 @@ pub fn describe(config: &Config) -> String {
         ("Shut in", jails),
         ("Writing", writing),
         ("Reading", reading),
-        ("Data", data),
-        ("Limits", limits),
+        ("Data", traffic::data),
+        ("Limits", traffic::limits),
         ("Logs", logs),
     ];
     let mut text = String::new();
@@ -58,6 +60,9 @@ fn listening(config: &Config) -> Vec<String> {
     if sentences.is_empty() {
         sentences.push("nowhere".to_owned());
     }
+    if config.access.tcp_wrappers {
+        sentences.push("for clients that hosts.allow and hosts.deny admit".to_owned());
+    }
     sentences.push("without encryption".to_owned());
     sentences
 }
@@ -66,10 +71,10 @@ fn logins(config: &Config) -> Vec<String> {
     let (access, anonymous) = (&config.access, &config.anonymous);
     let mut sentences = Vec::new();
     if access.local_enable {
-        sentences.push(format!(
-            "users with an account, judged by PAM service {}",
-            shown(&access.pam_service_name)
-        ));
+        if let Some(file) = &config.wharf.virtual_users_file {
+            sentences.push(format!("users of the file {}", printable(file)));
+        }
+        sentences.extend(access.pam_service_name.as_ref().map(|service| judged_by_pam(config, service)));
         sentences.extend(user_list(config));
     }
     if anonymous.anonymous_enable {
@@ -92,6 +97,17 @@ fn logins(config: &Config) -> Vec<String> {
     sentences
 }
 
+fn judged_by_pam(config: &Config, service: &BString) -> String {
+    let service = printable(service);
+    if config.guest.guest_enable {
+        let account = shown(&config.guest.guest_username);
+        return format!(
+            "every name that PAM service {service} accepts, as a guest, served as account {account}"
+        );
+    }
+    format!("users with an account, judged by PAM service {service}")
+}
+
 fn user_list(config: &Config) -> Option<String> {
     let access = &config.access;
     let file = shown(&access.userlist_file);
@@ -104,7 +120,14 @@ fn user_list(config: &Config) -> Option<String> {
 fn jails(config: &Config) -> Vec<String> {
     let (jail, anonymous) = (&config.jail, &config.anonymous);
     let mut sentences = Vec::new();
-    if config.access.local_enable {
+    if config.access.local_enable && config.wharf.virtual_users_file.is_some() {
+        sentences.push("users of the file, each in the directory that the file names".to_owned());
+    }
+    if config.access.local_enable && plain_guests(config) {
+        let account = shown(&config.guest.guest_username);
+        let place = jail.local_root.as_ref().map_or(format!("the home of {account}"), |root| printable(root));
+        sentences.push(format!("all guests, in {place}"));
+    } else if config.access.local_enable && config.access.pam_service_name.is_some() {
         let place =
             jail.local_root.as_ref().map_or("their home directory".to_owned(), |root| printable(root));
         let file = shown(&jail.chroot_list_file);
@@ -123,18 +146,26 @@ fn jails(config: &Config) -> Vec<String> {
     sentences
 }
 
+/// Guests with the rights of anonymous users.
+fn plain_guests(config: &Config) -> bool {
+    config.guest.guest_enable && !config.guest.virtual_use_local_privs
+}
+
 fn writing(config: &Config) -> Vec<String> {
     if !config.upload.write_enable {
         return vec!["nobody: the server is read-only".to_owned()];
     }
     let mut sentences = Vec::new();
-    if config.access.local_enable {
+    if config.access.local_enable && !plain_guests(config) {
         let umask = config.upload.local_umask;
         sentences
             .push(format!("users, wherever their account may write; new files lose the bits {umask:03o}"));
     }
+    if config.access.local_enable && plain_guests(config) {
+        sentences.push(anonymous_writing("guests", config));
+    }
     if config.anonymous.anonymous_enable {
-        sentences.push(anonymous_writing(config));
+        sentences.push(anonymous_writing("anonymous sessions", config));
     }
     if let Some(pattern) = &config.upload.upload_file {
         sentences.push(format!("only names that match {}", printable(pattern)));
@@ -145,7 +176,7 @@ fn writing(config: &Config) -> Vec<String> {
     sentences
 }
 
-fn anonymous_writing(config: &Config) -> String {
+fn anonymous_writing(who: &str, config: &Config) -> String {
     let anonymous = &config.anonymous;
     let rights: Vec<&str> = [
         (anonymous.anon_upload_enable, "upload new files"),
@@ -156,8 +187,8 @@ fn anonymous_writing(config: &Config) -> String {
     .filter_map(|(allowed, right)| allowed.then_some(right))
     .collect();
     match rights.as_slice() {
-        [] => "anonymous sessions: nothing".to_owned(),
-        rights => format!("anonymous sessions may {}", rights.join(", ")),
+        [] => format!("{who}: nothing"),
+        rights => format!("{who} may {}", rights.join(", ")),
     }
 }
 
@@ -179,57 +210,6 @@ fn reading(config: &Config) -> Vec<String> {
     }
     if let Some(pattern) = &config.listing.hide_file {
         sentences.push(format!("names that match {} are not listed", printable(pattern)));
-    }
-    sentences
-}
-
-fn data(config: &Config) -> Vec<String> {
-    let data = &config.data;
-    let mut sentences = Vec::new();
-    if data.pasv_enable {
-        let lowest = data.pasv_min_port.max(1024);
-        let highest = if data.pasv_max_port < lowest { u16::MAX } else { data.pasv_max_port };
-        let address = data.pasv_address.as_ref();
-        let address = address.map_or(String::new(), |text| format!(", told as {}", printable(text)));
-        sentences.push(format!("passive on ports {lowest} to {highest}{address}"));
-    }
-    if data.port_enable {
-        let from = match data.connect_from_port_20 {
-            true => format!("port {}", data.ftp_data_port),
-            false => "any free port".to_owned(),
-        };
-        sentences.push(format!("active from {from}"));
-    }
-    if sentences.is_empty() {
-        sentences.push("none, so nothing can be transferred".to_owned());
-    }
-    if data.pasv_promiscuous || data.port_promiscuous {
-        sentences.push("addresses other than the client's own are accepted".to_owned());
-    }
-    sentences
-}
-
-fn limits(config: &Config) -> Vec<String> {
-    let limits = &config.limits;
-    let count = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
-    let mut sentences = vec![format!(
-        "{} clients, {} from one address; {} failed logins",
-        count(limits.max_clients),
-        count(limits.max_per_ip),
-        limits.max_login_fails.max(1)
-    )];
-    let seconds = |limit: u32| if limit == 0 { "never".to_owned() } else { format!("after {limit} s") };
-    sentences.push(format!(
-        "idle sessions end {}, transfers that stand still {}",
-        seconds(limits.idle_session_timeout),
-        seconds(limits.data_connection_timeout)
-    ));
-    for (who, rate) in
-        [("each user session", limits.local_max_rate), ("each anonymous session", limits.anon_max_rate)]
-    {
-        if rate != 0 {
-            sentences.push(format!("{who} {rate} octets per second"));
-        }
     }
     sentences
 }
@@ -302,10 +282,23 @@ mod tests {
     }
 
     #[test]
-    fn an_ignored_port_range_is_told_as_it_works() {
-        let text = described("pasv_min_port=40000\npasv_max_port=1000\nlisten_ipv6=YES");
-        assert!(text.contains("passive on ports 40000 to 65535"));
-        assert!(text.contains("         on every IPv6 address, port 21\n"));
+    fn guests_and_users_of_a_file_are_told_apart() {
+        let guests = "local_enable=YES\nanonymous_enable=NO\nguest_enable=YES\nwrite_enable=YES\n";
+        let text = described(guests);
+        assert!(text.contains("every name that PAM service ftp accepts, as a guest, served as account ftp"));
+        assert!(
+            text.contains("all guests, in the home of ftp\n") && text.contains("guests: nothing"),
+            "{text}"
+        );
+        let text = described(&format!("{guests}virtual_use_local_privs=YES"));
+        assert!(text.contains("no user: all start in") && text.contains("users, wherever"), "{text}");
+        let file =
+            "local_enable=YES\nanonymous_enable=NO\npam_service_name=\nvirtual_users_file=/etc/wharfd.users";
+        let text = described(file);
+        assert!(
+            text.contains("Logins   users of the file /etc/wharfd.users\nShut in  users of the file"),
+            "{text}"
+        );
     }
 
     #[test]

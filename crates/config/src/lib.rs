@@ -29,7 +29,7 @@ pub use check::check;
 pub use describe::describe;
 pub use explain::explain;
 pub use kind::Kind;
-pub use load::{FILE_LIMIT, Source, load};
+pub use load::{FILE_LIMIT, Source, load, load_over};
 pub use problem::{Problem, Severity};
 pub use read::{Loaded, Setting, parse};
 pub use site::check_site;

@@ -15,7 +15,8 @@ use bstr::BString;
 use nix::libc::O_NONBLOCK;
 
 use crate::Config;
-use crate::problem::{Problem, Severity};
+use crate::check::{left_out, overriding, several_files};
+use crate::problem::{Problem, Severity, printable};
 use crate::read::{Loaded, parse, parse_setting};
 
 /// The longest configuration file that is read, in octets; vsftpd reads no further either.
@@ -33,7 +34,9 @@ pub enum Source {
 /// Loads all sources from left to right on top of the defaults; later ones win.
 ///
 /// Fails with the problems of all sources when one of them is an error, so that a person sees
-/// everything at once. Rules across options are a second step: [`crate::check`].
+/// everything at once. Tells where one source overrides another by surprise, and which options are
+/// left out whose default is not the same everywhere. Rules across options are a second step:
+/// [`Loaded::check`].
 pub fn load(sources: &[Source]) -> Result<Loaded, Vec<Problem>> {
     let mut sum = Loaded::default();
     for source in sources {
@@ -42,18 +45,60 @@ pub fn load(sources: &[Source]) -> Result<Loaded, Vec<Problem>> {
             Err(problems) => sum.problems.extend(problems),
         }
     }
+    let files: Vec<&Path> = sources.iter().filter_map(Source::file).collect();
+    sum.problems.extend(several_files(&files));
+    // A file with an error has set nothing, so what it leaves out is not known.
     if sum.problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(sum.problems);
     }
+    if let Some(last) = files.last() {
+        let told = left_out(&sum, last);
+        sum.problems.extend(told);
+    }
     Ok(sum)
+}
+
+impl Source {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Setting(_) => None,
+        }
+    }
+}
+
+/// Loads one source on top of a configuration: a layer for some clients.
+///
+/// The same rules hold as for the others; its errors must turn those clients away.
+pub fn load_over(base: &Config, source: &Source) -> Result<Loaded, Vec<Problem>> {
+    load_one(source, base)
 }
 
 fn load_one(source: &Source, base: &Config) -> Result<Loaded, Vec<Problem>> {
     match source {
         Source::Setting(text) => parse_setting(text, base),
         Source::File(path) => {
-            let text = read_file(path).map_err(|problem| vec![problem.at(Some(path), None)])?;
-            parse(&text, Some(path), base)
+            let (text, advice) = read_file(path).map_err(|problem| vec![problem.at(Some(path), None)])?;
+            with(advice, path, parse(&text, Some(path), base))
+        }
+    }
+}
+
+/// Adds what there is to say about a file itself in front of what there is to say about its text.
+fn with(
+    advice: Option<Problem>,
+    path: &Path,
+    read: Result<Loaded, Vec<Problem>>,
+) -> Result<Loaded, Vec<Problem>> {
+    let Some(advice) = advice.map(|problem| problem.at(Some(path), None)) else { return read };
+    match read {
+        Ok(mut loaded) => {
+            loaded.problems.insert(0, advice);
+            Ok(loaded)
+        }
+        Err(mut problems) => {
+            problems.insert(0, advice);
+            Err(problems)
         }
     }
 }
@@ -62,7 +107,8 @@ impl Config {
     /// Reads the file of user_config_dir that is named after `user` on top of this configuration.
     ///
     /// Answers `None` when there is no such directory or file, or when the name cannot be that of a file
-    /// in it. The file is held to the same rules as the main one; its errors must end the login.
+    /// in it. The file is held to the same rules as the main one; its errors must end the login, and come
+    /// first among the problems.
     pub fn load_user(&self, user: &[u8]) -> Result<Option<Loaded>, Vec<Problem>> {
         let Some(directory) = &self.access.user_config_dir else { return Ok(None) };
         // Security: the name comes from the client; it must not lead out of the directory.
@@ -79,21 +125,30 @@ impl Config {
             }
             Ok(_) => {}
         }
-        let text = read_file(&path).map_err(|problem| vec![problem.at(Some(&path), None)])?;
-        self.for_user(&text, &path).map(Some)
+        let (text, advice) = read_file(&path).map_err(|problem| vec![problem.at(Some(&path), None)])?;
+        with(advice, &path, self.for_user(&text, &path)).map(Some).map_err(|mut problems| {
+            problems.sort_by_key(|problem| problem.severity);
+            problems
+        })
     }
 }
 
 fn add(sum: &mut Loaded, loaded: Loaded) {
     sum.config = loaded.config;
     sum.problems.extend(loaded.problems);
+    let overridden = loaded.settings.iter().filter_map(|new| {
+        let old = sum.settings.iter().find(|old| old.name == new.name && old.value != new.value)?;
+        overriding(old, new)
+    });
+    sum.problems.extend(overridden);
     sum.settings.retain(|old| loaded.settings.iter().all(|new| new.name != old.name));
     sum.settings.extend(loaded.settings);
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
+/// Reads a file whole, with a warning when others may change it.
+fn read_file(path: &Path) -> Result<(Vec<u8>, Option<Problem>), Problem> {
     let file = open(path).map_err(|error| cannot_read(path, &error))?;
-    check_owner(path, &file)?;
+    let advice = check_owner(path, &file)?;
     let mut text = Vec::new();
     let limit = FILE_LIMIT as u64 + 1;
     file.take(limit).read_to_end(&mut text).map_err(|error| cannot_read(path, &error))?;
@@ -101,7 +156,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
         let message = format!("config file is longer than {FILE_LIMIT} octets; vsftpd ignores the rest");
         return Err(Problem::error(message).suggest("shorten the comments, or move rules to user_config_dir"));
     }
-    Ok(text)
+    Ok((text, advice))
 }
 
 /// Opens a file without waiting, should it be a pipe that nobody writes to.
@@ -110,13 +165,17 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 // Security: whoever can write the file decides who gets in; the descriptor is asked, not the name.
-fn check_owner(path: &Path, file: &File) -> Result<(), Problem> {
+fn check_owner(path: &Path, file: &File) -> Result<Option<Problem>, Problem> {
     let metadata = file.metadata().map_err(|error| cannot_read(path, &error))?;
     let me = nix::unistd::getuid().as_raw();
+    let shown = printable(path.as_os_str().as_bytes());
     if metadata.is_file() && metadata.uid() == me {
-        return Ok(());
+        let open_to_all = metadata.mode() & 0o002 != 0;
+        return Ok(open_to_all.then(|| {
+            Problem::warning("everybody on this machine may change this file")
+                .suggest(format!("chmod o-w {shown}"))
+        }));
     }
-    let shown = path.display();
     let suggestion = if metadata.is_file() {
         format!("it belongs to uid {} and is read as uid {me}; try: chown {me} {shown}", metadata.uid())
     } else {
@@ -131,7 +190,8 @@ fn cannot_read(path: &Path, error: &io::Error) -> Problem {
         io::ErrorKind::PermissionDenied => "permission denied; start as the owner of the file".to_owned(),
         _ => error.to_string(),
     };
-    Problem::error(format!("cannot read config file: {}", path.display())).suggest(suggestion)
+    let shown = printable(path.as_os_str().as_bytes());
+    Problem::error(format!("cannot read config file: {shown}")).suggest(suggestion)
 }
 
 #[cfg(test)]
@@ -169,6 +229,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_an_error_that_names_it() {
         let problems = load(&[Source::File("/nonexistent/wharfd.conf".into())]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!(problems[0].message, "cannot read config file: /nonexistent/wharfd.conf");
     }
 
@@ -206,6 +267,57 @@ mod tests {
         config.access.user_config_dir = Some(directory.path().to_str().unwrap().into());
         assert!(config.load_user(b"alice").unwrap().unwrap().config.upload.write_enable);
         assert!(config.load_user(b"users").is_err(), "a directory is no file");
+        fs::write(directory.path().join("alice"), "write_enable = YES\nhide_ids=ON\n").unwrap();
+        let problems = config.load_user(b"alice").unwrap_err();
+        assert_eq!(problems[0].severity, Severity::Error, "the client is told the first: {problems:?}");
+    }
+
+    fn messages(sources: &[Source], severity: Severity) -> Vec<String> {
+        let problems = load(sources).unwrap().problems;
+        problems.into_iter().filter(|problem| problem.severity == severity).map(|p| p.to_string()).collect()
+    }
+
+    #[test]
+    fn a_file_that_overrides_a_setting_before_it_is_told() {
+        let (_keep, file) = file(b"anonymous_enable=NO\nlisten_port=21\n");
+        let setting = Source::Setting("listen_port=2121".into());
+        let told = messages(&[setting.clone(), file.clone()], Severity::Warning);
+        assert!(
+            told[0].contains("wharfd.conf:2: warning: -olisten_port=2121 is read before this file"),
+            "{told:?}"
+        );
+        assert!(told[0].contains("= help: name the file first"), "{told:?}");
+        assert_eq!(messages(&[file, setting], Severity::Warning), Vec::<String>::new());
+    }
+
+    #[test]
+    fn two_files_are_one_configuration_and_that_is_told() {
+        let (_keep, first) = file(b"listen_port=21\nanonymous_enable=NO\n");
+        let (_keep_too, second) = file(b"listen_port=2121\nanonymous_enable=NO\n");
+        let sources = [first, second];
+        let told = messages(&sources, Severity::Warning);
+        assert!(
+            told[0].contains("wharfd.conf:1: warning: listen_port is set in") && told.len() == 1,
+            "{told:?}"
+        );
+        assert!(
+            messages(&sources, Severity::Note).iter().any(|note| note.contains("2 files are read into one"))
+        );
+    }
+
+    #[test]
+    fn a_file_that_everybody_may_change_is_told() {
+        let (_keep, source) = file(b"anonymous_enable=NO\n");
+        let Source::File(path) = &source else { unreachable!() };
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o646)).unwrap();
+        assert!(messages(&[source], Severity::Warning)[0].contains("everybody on this machine may change"));
+    }
+
+    #[test]
+    fn a_default_that_lets_strangers_in_is_told_with_the_file() {
+        let (_keep, source) = file(b"local_enable=YES\npam_service_name=vsftpd\n");
+        let told = messages(&[source], Severity::Warning);
+        assert!(told[0].contains("wharfd.conf: warning: anonymous_enable is not set"), "{told:?}");
     }
 
     #[test]

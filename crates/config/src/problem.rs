@@ -1,5 +1,6 @@
 //! A problem in a configuration, told so that a person can mend it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -97,12 +98,12 @@ impl fmt::Display for Problem {
             }
             write!(f, " ")?;
         }
-        write!(f, "{}: {}", self.severity, self.message)?;
+        write!(f, "{}: {}", self.severity, quiet(&self.message))?;
         if !self.text.is_empty() {
             write!(f, "\n  | {}", printable(&self.text))?;
         }
         if let Some(suggestion) = &self.suggestion {
-            write!(f, "\n  = help: {suggestion}")?;
+            write!(f, "\n  = help: {}", quiet(suggestion))?;
         }
         Ok(())
     }
@@ -131,6 +132,15 @@ pub(crate) fn printable(octets: &[u8]) -> String {
     shown
 }
 
+/// Takes control characters out of our own words, which may name a value or a path.
+fn quiet(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +159,8 @@ mod tests {
 
     #[test]
     fn nothing_in_a_file_can_speak_to_the_terminal() {
+        let problem = Problem::error("no directory: /srv/\x1b[2J").suggest("create /srv/\x1b[2J");
+        assert_eq!(problem.to_string(), "error: no directory: /srv/?[2J\n  = help: create /srv/?[2J");
         assert_eq!(printable(b"a\x1b[2Jb\xff\xc3\xbc"), "a\\x1B[2Jb\\xFFü");
     }
 }

@@ -1,8 +1,11 @@
 //! Reads the text of a configuration line by line into a [`Config`].
 //!
 //! The grammar is vsftpd's, with the tolerance of its newest builds: blanks around `=`, blanks and CR
-//! at the end, a byte order mark, an indented `#`. Every problem is gathered before any is reported.
+//! at the end, a byte order mark, an indented `#`. What an older build would refuse or read otherwise is
+//! told, as a file may have to go back there. Every problem is gathered before any is reported.
 //! Opening files is `load.rs`; what a value means is `kind/`; rules across options are `check/`.
+
+mod advice;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,6 @@ use bstr::{BString, ByteSlice};
 use crate::Config;
 use crate::kind::Advice;
 use crate::problem::{Problem, Severity, printable};
-use crate::spelling::nearest;
 use crate::table::{Row, Scope, row};
 
 /// A configuration, with what there is to say about the text it came from.
@@ -77,13 +79,18 @@ struct Reader<'a> {
     /// What kind of file this is; decides which options have an effect.
     layer: Scope,
     file: Option<&'a Path>,
-    first_seen: HashMap<&'static str, Option<usize>>,
+    first_seen: HashMap<&'static str, (Option<usize>, BString)>,
+    /// How many lines have blanks that an older build does not take.
+    blanks: usize,
 }
+
+/// How many lines with such blanks are shown one by one; a file written that way has them everywhere.
+const SHOWN_BLANKS: usize = 3;
 
 impl<'a> Reader<'a> {
     fn new(config: Config, layer: Scope, file: Option<&'a Path>) -> Self {
         let loaded = Loaded { config, problems: Vec::new(), settings: Vec::new() };
-        Self { loaded, layer, file, first_seen: HashMap::new() }
+        Self { loaded, layer, file, first_seen: HashMap::new(), blanks: 0 }
     }
 
     fn finish(self) -> Result<Loaded, Vec<Problem>> {
@@ -99,12 +106,17 @@ impl<'a> Reader<'a> {
             let problem = Problem::note("the file begins with a byte order mark; vsftpd would refuse it");
             self.tell(problem.suggest("save it as plain UTF-8 without a mark"), Some(1), b"");
         }
-        if body.contains_str("\r\n") {
+        if let Some(at) = body.find("\r\n") {
+            let line = body.get(..at).unwrap_or_default().iter().filter(|octet| **octet == b'\n').count() + 1;
             let problem = Problem::note("lines end in CR LF; older builds of vsftpd refuse such a file");
-            self.tell(problem.suggest("save it with plain LF line ends"), None, b"");
+            self.tell(problem.suggest("save it with plain LF line ends"), Some(line), b"");
         }
         for (index, line) in body.split_str("\n").enumerate() {
             self.read_line(line, Some(index + 1));
+        }
+        if let Some(more @ 1..) = self.blanks.checked_sub(SHOWN_BLANKS) {
+            let problem = Problem::warning(format!("{more} more lines have blanks that older builds refuse"));
+            self.tell(problem.suggest("remove the blanks around = and at the ends of lines"), None, b"");
         }
     }
 
@@ -126,7 +138,10 @@ impl<'a> Reader<'a> {
             None => (content, &b""[..]),
         };
         match row(name) {
-            Some(row) => self.read_row(row, value, number, content),
+            Some(row) => {
+                self.mind_blanks(row, line, number);
+                self.read_row(row, value, number, content);
+            }
             None => self.refuse_name(name, value, number, content),
         }
     }
@@ -143,7 +158,7 @@ impl<'a> Reader<'a> {
         }
         if self.layer == Scope::User && row.scope == Scope::Main {
             let message = format!("{} has no effect in a per-user file and is ignored", row.name);
-            let problem = Problem::warning(message).suggest("set it in the main configuration");
+            let problem = Problem::warning(message).suggest(advice::in_main(row.name));
             return self.tell(problem, number, content);
         }
         match (row.read)(&mut self.loaded.config, value) {
@@ -160,15 +175,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Tells about blanks that are ignored here, and are an error or part of the value elsewhere.
+    fn mind_blanks(&mut self, row: &'static Row, line: &[u8], number: Option<usize>) {
+        let Some(Advice { message, suggestion }) = advice::blanks(row, line) else { return };
+        self.blanks += 1;
+        if self.blanks <= SHOWN_BLANKS {
+            let problem = Problem { suggestion, ..Problem::warning(message) };
+            self.tell(problem, number, line.trim_end_with(|character| character == '\r'));
+        }
+    }
+
     fn refuse_name(&mut self, name: &[u8], value: &[u8], number: Option<usize>, content: &[u8]) {
         // Compat: vsftpd looks for the value before it looks for the name.
         let what = if value.is_empty() { "missing value" } else { "unrecognised variable" };
         let joint = if value.is_empty() { "config file for:" } else { "config file:" };
         let shown = printable(name);
-        let suggestion = match nearest(&name.to_str_lossy()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => "remove the line, or look for the option in wharfd.conf(5)".to_owned(),
-        };
+        let suggestion = advice::meant(name, content);
         let problem = Problem::error(format!("{what} in {joint} {shown}")).suggest(suggestion);
         self.tell(problem, number, content);
     }
@@ -181,9 +203,14 @@ impl<'a> Reader<'a> {
     }
 
     fn note_duplicate(&mut self, row: &'static Row, number: Option<usize>, content: &[u8]) {
-        if let Some(first) = self.first_seen.insert(row.name, number) {
+        let value = row.value(&self.loaded.config);
+        if let Some((first, earlier)) = self.first_seen.insert(row.name, (number, value.clone())) {
             let place = first.map_or_else(String::new, |line| format!(" in line {line}"));
-            let problem = Problem::warning(format!("{} is set{place} already; this line wins", row.name));
+            let problem = if earlier == value {
+                Problem::note(format!("{} is set{place} already, to the same value", row.name))
+            } else {
+                Problem::warning(format!("{} is set{place} already; this line wins", row.name))
+            };
             self.tell(problem.suggest("keep one of the two"), number, content);
         }
     }
@@ -236,7 +263,35 @@ mod tests {
         let loaded = read("\u{feff}write_enable = YES \r\n  listen_port= 2121\r\n").unwrap();
         assert!(loaded.config.upload.write_enable);
         assert_eq!(loaded.config.listen.listen_port, 2121);
-        assert_eq!(loaded.problems.len(), 2, "mark and CR LF are told once each");
+        assert_eq!(loaded.problems.len(), 4, "mark and CR LF are told once each, blanks by line");
+    }
+
+    fn first_told(text: &str) -> (Severity, Option<usize>, String, String) {
+        let Problem { severity, line, message, suggestion, .. } = read(text).unwrap().problems.remove(0);
+        (severity, line, message, suggestion.unwrap())
+    }
+
+    #[test]
+    fn a_file_full_of_blanks_is_told_in_few_lines() {
+        let loaded = read(&"listen = YES\n".repeat(9)).unwrap();
+        let blanks = loaded.problems.iter().filter(|problem| problem.message.contains("blank"));
+        assert_eq!(blanks.clone().count(), 4);
+        assert!(blanks.clone().next_back().unwrap().message.starts_with("6 more lines"));
+    }
+
+    #[test]
+    fn the_first_line_that_ends_in_crlf_is_named() {
+        let (severity, line, message, _) = first_told("listen=YES\nwrite_enable=YES\r\n");
+        assert_eq!((severity, line), (Severity::Note, Some(2)), "{message}");
+    }
+
+    #[test]
+    fn a_line_that_is_there_twice_is_a_note() {
+        let told = first_told("listen=YES\nlisten=yes");
+        assert_eq!(
+            (told.0, told.1, told.2.as_str()),
+            (Severity::Note, Some(2), "listen is set in line 1 already, to the same value")
+        );
     }
 
     #[test]

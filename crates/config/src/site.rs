@@ -1,7 +1,12 @@
 //! Holds a configuration against the machine: accounts, files, directories, ports.
 //!
 //! Everything found here can change while the server runs, so nothing here replaces the checks where
-//! the files are used. Rules that need no machine are in `check/`.
+//! the files are used. Rules that need no machine are in `check/`. Lists of names, files for single
+//! users, and hosts.allow have a file each in `site/`.
+
+mod hosts;
+mod lists;
+mod users;
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -21,17 +26,19 @@ const PAM_DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/
 
 /// Looks whether the accounts, files and directories that a configuration names are there and fit.
 ///
-/// Reads the account database, file metadata and `/proc`; opens no log and changes nothing. The worst
-/// come first.
+/// Reads the account database, file metadata, the lists and the files for single users that are named,
+/// each up to a bound; opens no log and changes nothing. The worst come first.
 pub fn check_site(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     accounts(config, &mut problems);
-    lists(config, &mut problems);
+    lists::look(config, &mut problems);
+    users::look(config, &mut problems);
     directories(config, &mut problems);
     logs(config, &mut problems);
     problems.extend(pam_service(config));
-    problems.extend(passive_ports(config));
+    problems.extend(virtual_users(config));
     problems.extend(missing_interface(config));
+    problems.extend(hosts::unasked(config));
     problems.sort_by_key(|problem| problem.severity);
     problems
 }
@@ -40,6 +47,9 @@ fn accounts(config: &Config, problems: &mut Vec<Problem>) {
     let anonymous = &config.anonymous;
     if anonymous.anonymous_enable {
         problems.extend(account("ftp_username", anonymous.ftp_username.as_ref()));
+    }
+    if config.guest.guest_enable {
+        problems.extend(account("guest_username", config.guest.guest_username.as_ref()));
     }
     if anonymous.chown_uploads {
         problems.extend(account("chown_username", anonymous.chown_username.as_ref()));
@@ -57,44 +67,13 @@ fn account(option: &str, name: Option<&BString>) -> Option<Problem> {
     let name = name.cloned().unwrap_or_default();
     user(&name).is_none().then(|| {
         Problem::error(format!("vsftpd: cannot locate user specified in '{option}':{}", printable(&name)))
+            .quote(format!("{option}={name}"))
             .suggest(format!("create the account, or name another in {option}"))
     })
 }
 
 fn user(name: &BString) -> Option<User> {
     User::from_name(name.to_str().ok()?).ok().flatten()
-}
-
-fn lists(config: &Config, problems: &mut Vec<Problem>) {
-    let (access, anonymous) = (&config.access, &config.anonymous);
-    let jailed = access.local_enable && config.jail.chroot_list_enable;
-    let banned = anonymous.anonymous_enable && anonymous.deny_email_enable;
-    let admitted = anonymous.anonymous_enable && anonymous.secure_email_list_enable;
-    let listed = access.local_enable && access.userlist_enable;
-    for (used, what, file) in [
-        (listed, "cannot read user list file", &access.userlist_file),
-        (jailed, "could not read chroot() list file", &config.jail.chroot_list_file),
-        (banned, "cannot read anon e-mail list file", &anonymous.banned_email_file),
-        (admitted, "cannot read email passwords file", &anonymous.email_password_file),
-        (true, "cannot read banner file", &config.messages.banner_file),
-    ] {
-        let path = file.as_ref().filter(|_| used).map(path);
-        problems.extend(path.and_then(|path| unreadable(what, &path)));
-    }
-}
-
-fn unreadable(what: &str, path: &Path) -> Option<Problem> {
-    let shown = printable(path.as_os_str().as_bytes());
-    let suggestion = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {
-            return fs::File::open(path)
-                .err()
-                .map(|error| Problem::error(format!("{what}:{shown}")).suggest(error.to_string()));
-        }
-        Ok(_) => "it is not a file".to_owned(),
-        Err(error) => format!("{error}; create the file, or name another"),
-    };
-    Some(Problem::error(format!("{what}:{shown}")).suggest(suggestion))
 }
 
 fn directories(config: &Config, problems: &mut Vec<Problem>) {
@@ -105,17 +84,33 @@ fn directories(config: &Config, problems: &mut Vec<Problem>) {
         && directory_at(&directory).is_none()
     {
         let problem = Problem::warning(format!("user_config_dir is no directory: {}", directory.display()));
-        problems.push(problem.suggest("create it, owned by root, or remove the line"));
+        problems.push(
+            problem
+                .quote(format!("user_config_dir={}", directory.display()))
+                .suggest("create it, owned by root, or remove the line"),
+        );
     }
-    // Relative paths begin at each user's home, and `$USER` is not known here.
-    let root = config.jail.local_root.as_ref().map(path);
-    if let Some(root) = root.filter(|root| config.access.local_enable && root.is_absolute())
-        && config.guest.user_sub_token.is_none()
-        && directory_at(&root).is_none()
-    {
-        let problem = Problem::warning(format!("cannot change directory:{}", root.display()));
-        problems.push(problem.suggest("create the directory that local_root names"));
-    }
+    problems.extend(local_root(config));
+}
+
+fn local_root(config: &Config) -> Option<Problem> {
+    let whole = config.jail.local_root.as_ref().filter(|_| config.access.local_enable)?;
+    // Behind the token each user has a directory of the own name, and none is known here.
+    let token = config.guest.user_sub_token.as_ref();
+    let fixed = match token.and_then(|token| whole.find(token)) {
+        Some(at) => {
+            let before = whole.get(..at).unwrap_or_default();
+            let whole_names = before.rfind_byte(b'/').map_or(0, |slash| slash + 1);
+            path(&before.get(..whole_names).unwrap_or_default().into())
+        }
+        None => path(whole),
+    };
+    // Relative paths begin at each user's home.
+    (fixed.is_absolute() && directory_at(&fixed).is_none()).then(|| {
+        Problem::warning(format!("cannot change directory:{}", fixed.display()))
+            .quote(format!("local_root={whole}"))
+            .suggest("create the directory that local_root names")
+    })
 }
 
 fn anonymous_root(config: &Config) -> Option<Problem> {
@@ -123,7 +118,12 @@ fn anonymous_root(config: &Config) -> Option<Problem> {
     let root = config.anonymous.anon_root.as_ref().map_or_else(|| user.dir.clone(), path);
     let Some(metadata) = directory_at(&root) else {
         let problem = Problem::error(format!("cannot change directory:{}", root.display()));
-        return Some(problem.suggest("create the directory, owned by root, or name another in anon_root"));
+        let line = config.anonymous.anon_root.as_ref().map(|root| format!("anon_root={root}"));
+        return Some(
+            problem
+                .quote(line.unwrap_or_default())
+                .suggest("create the directory, owned by root, or name another in anon_root"),
+        );
     };
     is_writable_by(&metadata, &user).then(|| {
         let (root, user) = (root.display(), user.name);
@@ -150,15 +150,16 @@ fn is_writable_by(metadata: &Metadata, user: &User) -> bool {
 fn logs(config: &Config, problems: &mut Vec<Problem>) {
     let sinks = sinks(config);
     let (detailed, standard) = (&config.log.vsftpd_log_file, &config.log.xferlog_file);
-    for (used, what, file) in [
-        (sinks.detailed, "failed to open vsftpd log file", detailed),
-        (sinks.standard, "failed to open xferlog log file", standard),
+    for (used, option, what, file) in [
+        (sinks.detailed, "vsftpd_log_file", "failed to open vsftpd log file", detailed),
+        (sinks.standard, "xferlog_file", "failed to open xferlog log file", standard),
     ] {
         let Some(path) = file.as_ref().filter(|_| used).map(path) else { continue };
         let has_place = path.parent().is_some_and(Path::is_dir);
         if !has_place || path.is_dir() {
             let problem = Problem::error(format!("{what}:{}", path.display()));
-            problems.push(problem.suggest("name a file in a directory that exists"));
+            let line = format!("{option}={}", path.display());
+            problems.push(problem.quote(line).suggest("name a file in a directory that exists"));
         }
     }
 }
@@ -170,28 +171,40 @@ fn pam_service(config: &Config) -> Option<Problem> {
     let found = PAM_DIRECTORIES.iter().any(has_file) || is_in_one_file();
     (!found).then(|| {
         let shown = printable(service);
-        Problem::warning(format!("there is no PAM service {shown}, so PAM asks the service `other`"))
+        let other = "on Debian it lets every account in, past ftpusers and pam_shells, elsewhere nobody";
+        Problem::warning(format!("there is no PAM service {shown}, so PAM asks the service `other`: {other}"))
+            .quote(format!("pam_service_name={service}"))
             .suggest(format!("create /etc/pam.d/{shown}, or name an existing service in pam_service_name"))
     })
+}
+
+/// Looks at the file of virtual users from outside; its lines are shown by `wharfd user list`.
+fn virtual_users(config: &Config) -> Option<Problem> {
+    let file = path(config.wharf.virtual_users_file.as_ref().filter(|_| config.access.local_enable)?);
+    let shown = printable(file.as_os_str().as_bytes());
+    let (what, cure) = match fs::metadata(&file) {
+        Err(error) => (
+            error.to_string(),
+            format!("make the first user: wharfd user add NAME --root DIR --file {shown}"),
+        ),
+        Ok(it) if !it.is_file() => ("it is not a file".to_owned(), "name a file".to_owned()),
+        Ok(it) if it.uid() != 0 && it.uid() != nix::unistd::getuid().as_raw() => {
+            (format!("it belongs to uid {}", it.uid()), format!("chown root {shown}"))
+        }
+        Ok(it) if it.mode() & 0o026 != 0 => (
+            format!("others may read or change it (mode {:04o})", it.mode() & 0o7777),
+            format!("chmod 600 {shown}"),
+        ),
+        Ok(_) => return None,
+    };
+    let problem = Problem::error(format!("the users of {shown} cannot log in: {what}"));
+    Some(problem.quote(format!("virtual_users_file={shown}")).suggest(cure))
 }
 
 /// Answers whether all services stand in one file, as on old machines.
 fn is_in_one_file() -> bool {
     let text = fs::read_to_string("/etc/pam.conf").unwrap_or_default();
     text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-}
-
-fn passive_ports(config: &Config) -> Option<Problem> {
-    let data = &config.data;
-    let lowest = data.pasv_min_port.max(1024);
-    let highest = if data.pasv_max_port < lowest { u16::MAX } else { data.pasv_max_port };
-    let ports = u32::from(highest - lowest) + 1;
-    if !data.pasv_enable || ports >= config.limits.max_per_ip.clamp(1, 10) {
-        return None;
-    }
-    let message = format!("only {ports} passive ports ({lowest} to {highest}) for all clients");
-    let problem = Problem::warning(message);
-    Some(problem.suggest("widen the range of pasv_min_port and pasv_max_port, here and in the firewall"))
 }
 
 fn missing_interface(config: &Config) -> Option<Problem> {
@@ -229,27 +242,46 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_looked_at_only_when_they_are_used() {
-        let missing = "local_enable=YES\nuserlist_file=/nonexistent/list\n";
-        let told = |text: &str| found(text).iter().any(|message| message.contains("/nonexistent/list"));
-        assert!(!told(missing));
-        assert!(told(&format!("{missing}userlist_enable=YES")));
-    }
-
-    #[test]
-    fn a_narrow_range_of_passive_ports_is_told() {
-        let told = |text: &str| found(text).iter().any(|message| message.starts_with("only 2 passive"));
-        assert!(told("pasv_min_port=40000\npasv_max_port=40001"));
-        assert!(!told("pasv_min_port=40000\npasv_max_port=40100"));
-    }
-
-    #[test]
     fn an_anonymous_root_that_is_writable_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         let text = format!("ftp_username=nobody\nanon_root={}", root.display());
         assert!(found(&text).iter().any(|message| message.contains("is writable by nobody")));
+    }
+
+    #[test]
+    fn a_root_with_the_login_name_is_looked_at_up_to_the_name() {
+        let text = "local_enable=YES\nuser_sub_token=$USER\n";
+        let told = |root: &str| {
+            found(&format!("{text}local_root={root}"))
+                .contains(&"cannot change directory:/nonexistent/".to_owned())
+        };
+        assert!(told("/nonexistent/$USER/files") && !told("/tmp/$USER/files"));
+    }
+
+    #[test]
+    fn the_account_of_guests_must_exist() {
+        let message = "vsftpd: cannot locate user specified in 'guest_username':no-such-user".to_owned();
+        let text = "local_enable=YES\nguest_username=no-such-user\n";
+        assert!(found(&format!("{text}guest_enable=YES")).contains(&message));
+        assert!(!found(text).contains(&message));
+    }
+
+    #[test]
+    fn a_file_of_virtual_users_that_cannot_be_used_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("users");
+        let text = format!("local_enable=YES\nvirtual_users_file={}\n", file.display());
+        let told =
+            |what: &str| found(&text).iter().any(|m| m.starts_with("the users of /") && m.contains(what));
+        assert!(told("No such file"));
+        for (mode, what) in [(0o622, "mode 0622"), (0o604, "mode 0604"), (0o600, "never")] {
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(told(what), mode != 0o600, "{mode:o}");
+        }
+        assert!(!told("cannot log in"));
     }
 
     #[test]

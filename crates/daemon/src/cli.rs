@@ -1,4 +1,4 @@
-//! The command line: vsftpd's own form, and the verbs `share`, `check` and `explain`.
+//! The command line: vsftpd's own form, and the verbs `share`, `check`, `explain` and `shadow`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,6 +20,9 @@ usage: wharfd [FILE | -oNAME=VALUE | -v] ...        serve a site as vsftpd does
                     [--user NAME --password-file F]
        wharfd check [FILE | -oNAME=VALUE] ...       read a configuration, say what is wrong and what it does
        wharfd explain OPTION                        the manual text of one option
+       wharfd user add|passwd|list|remove ...       users of a file beside PAM; 'wharfd user help' says more
+       wharfd shadow --old HOST:PORT --new HOST:PORT SCRIPT
+                                                    where two servers answer one dialogue differently
        wharfd --explain-sandbox                     what each process may do on this machine";
 
 /// vsftpd's exit status for a command line or configuration that cannot be used.
@@ -33,6 +36,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("share") => share(rest),
         Some("check") => check(rest),
         Some("explain") => explain(rest),
+        Some("user") => crate::user::run(rest),
+        Some("shadow") => crate::shadow::run(rest),
         Some("--explain-sandbox") => {
             print!("{}", wharf_os::sandbox::explain());
             ExitCode::SUCCESS

@@ -7,3 +7,4 @@
 pub mod listener;
 pub mod monitor;
 mod outbox;
+mod terms;

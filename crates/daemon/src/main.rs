@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod shadow;
+mod user;
 
 use std::process::ExitCode;
 

@@ -44,7 +44,10 @@ impl Shared {
         let account = by_user.then(|| Account::make(place.path()));
         // A copy, because the user may not be able to enter the directory the tests were built in.
         let binary = place.path().join("wharfd");
-        fs::copy(env!("CARGO_BIN_EXE_wharfd"), &binary).unwrap();
+        // By another process: a descriptor of ours that still writes it, inherited by what another test starts at this
+        // moment, would make it busy.
+        let copied = run(Command::new("cp").arg(env!("CARGO_BIN_EXE_wharfd")).arg(&binary), "");
+        assert!(copied.success, "{}", copied.stderr);
         let mut command = Command::new(&binary);
         command.current_dir(place.path()).arg("share").arg(&folder);
         command.arg("--port").arg(ports.control().to_string()).args(arguments);

@@ -25,6 +25,13 @@ pub enum ToWorker {
         /// `pasv_address` as a number, when it was a host name.
         passive_address: Option<std::net::Ipv4Addr>,
     },
+    /// The answer to [`FromWorker::Knock`].
+    Admitted {
+        /// Which session.
+        session: SessionId,
+        /// Whether it is let in.
+        admission: Admission,
+    },
     /// Where to write from now on; the descriptors come along in this order.
     Logs(Logs),
     /// The answer to [`FromWorker::Login`]. With [`Verdict::Granted`] the broker's channel comes along.
@@ -48,6 +55,33 @@ pub enum ToWorker {
     },
 }
 
+/// What hosts.allow and hosts.deny say to a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Admission {
+    /// Let it in by the site's configuration.
+    Welcome,
+    /// Let it in by this one (`VSFTPD_LOAD_CONF`). Files come along as with [`ToWorker::Configure`].
+    WelcomeBy {
+        /// The text.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+        /// `banner_file` comes along.
+        banner: bool,
+        /// `userlist_file` comes along.
+        user_list: bool,
+        /// `pasv_address` as a number, when it was a host name.
+        passive_address: Option<std::net::Ipv4Addr>,
+    },
+    /// Turn it away.
+    Refused,
+    /// The configuration for this client has errors: `500 OOPS:` with this text, then the end.
+    Oops {
+        /// vsftpd's words.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+    },
+}
+
 /// Which logs come along with [`ToWorker::Logs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a descriptor that is there or not")]
@@ -65,6 +99,15 @@ pub struct Logs {
 /// Session worker → monitor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromWorker {
+    /// Somebody has connected; may they come in (`tcp_wrappers`)? Asked before anything is said to them.
+    Knock {
+        /// Which session.
+        session: SessionId,
+        /// Where from.
+        peer: SocketAddr,
+        /// To which of our addresses.
+        local: SocketAddr,
+    },
     /// Somebody says who they are. One attempt at a time per session.
     Login {
         /// Which session.
@@ -142,8 +185,36 @@ pub enum ToListener {
         /// The worker's number.
         worker: u32,
     },
+    /// From now on these rules hold for the data connections of this session; the answer is [`FromListener::Agreed`].
+    Agree {
+        /// Which session.
+        session: SessionId,
+        /// Repeated in the answer.
+        number: u64,
+        /// Its rules.
+        terms: Terms,
+    },
     /// Accept nothing more; say [`FromListener::Drained`] when the last session is gone.
     Drain,
+}
+
+/// What holds for data connections, of a site or of one user of it, in the configuration's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// `pasv_min_port`.
+    pub pasv_min_port: u16,
+    /// `pasv_max_port`; 0 is the highest there is.
+    pub pasv_max_port: u16,
+    /// `bind_retries`.
+    pub bind_retries: u32,
+    /// `accept_timeout`, in seconds; 0 is for ever.
+    pub accept_timeout: u32,
+    /// `connect_timeout`, in seconds; 0 is for ever.
+    pub connect_timeout: u32,
+    /// `port_promiscuous`.
+    pub port_promiscuous: bool,
+    /// The port that active data connections come from: `ftp_data_port` with `connect_from_port_20`, else 0 for any.
+    pub source_port: u16,
 }
 
 /// Listener → monitor.
@@ -155,6 +226,11 @@ pub enum FromListener {
     CannotListen {
         /// vsftpd's words, with the address.
         text: String,
+    },
+    /// The rules of [`ToListener::Agree`] hold.
+    Agreed {
+        /// The number that came with them.
+        number: u64,
     },
     /// `isolate_sessions`: a connection waits for a worker of its own.
     WantWorker,

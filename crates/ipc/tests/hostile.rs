@@ -38,7 +38,7 @@ proptest! {
         let _ = arrives::<monitor::ToListener>(&octets);
         let _ = arrives::<listener::FromWorker>(&octets);
         let _ = arrives::<listener::ToWorker>(&octets);
-        let _ = arrives::<auth::Attempt>(&octets);
+        let _ = arrives::<auth::Question>(&octets);
         let _ = arrives::<auth::Verdict>(&octets);
         let _ = arrives::<broker::Request>(&octets);
         let _ = arrives::<broker::Answer>(&octets);
@@ -58,8 +58,10 @@ proptest! {
     #[test]
     fn a_request_survives_the_way(name in prop::collection::vec(any::<u8>(), 1..4000)) {
         if let Ok(path) = VirtualPath::absolute(&name) {
-            survives(&broker::Request::OpenRead(path));
+            survives(&broker::Request::OpenRead(path.clone()));
+            survives(&broker::Answer::Home(Some(path)));
         }
+        survives(&broker::Request::Home { name });
     }
 }
 

@@ -12,7 +12,8 @@
 //! | move octets without copying them | [`pump`] |
 //! | sockets | [`socket`] |
 //! | let the asynchronous runtime watch a descriptor | `watched` (feature `tokio`) |
-//! | ask PAM | [`pam`] |
+//! | ask PAM, write utmp and wtmp | [`pam`], [`login_record`] |
+//! | ask for the name of an address | [`host_name`] |
 //! | shut a process in | [`sandbox`] |
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -21,7 +22,9 @@ pub mod beneath;
 pub mod channel;
 pub mod epoll;
 pub mod file_lock;
+pub mod host_name;
 pub mod identity;
+pub mod login_record;
 pub mod pam;
 pub mod process;
 pub mod pump;

@@ -30,6 +30,13 @@ pub fn die_with_parent() -> io::Result<()> {
     }
 }
 
+/// Takes [`die_with_parent`] back, for a process that must tidy up when its parent has ended.
+///
+/// It then has to notice that end by itself: by its channel.
+pub fn outlive_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(None)?)
+}
+
 /// Hides this process's memory from others of the same user: no core file, no ptrace, no `/proc/PID/mem`.
 ///
 /// Call it after the last change of user, which resets it.

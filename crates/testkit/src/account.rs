@@ -95,9 +95,15 @@ pub struct PamService {
 impl PamService {
     /// Makes a service that judges by the password database alone. Needs root.
     pub fn make() -> Self {
+        Self::with(
+            "auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n",
+        )
+    }
+
+    /// Makes a service with this text, as `/etc/pam.d` has it. Needs root.
+    pub fn with(text: &str) -> Self {
         let name = unique("wharf-test-");
         let path = Path::new("/etc/pam.d").join(&name);
-        let text = "auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n";
         fs::write(&path, text).expect("root can write PAM services");
         Self { name, path }
     }

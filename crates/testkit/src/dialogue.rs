@@ -185,6 +185,11 @@ impl Dialogue {
         self.expect(226);
     }
 
+    /// Returns the connection, for what cannot be said in lines.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Returns everything said so far, one line each.
     pub fn transcript(&self) -> String {
         self.said.join("\n")

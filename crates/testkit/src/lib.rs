@@ -13,6 +13,7 @@ mod ports;
 mod program;
 mod server;
 mod site;
+mod visit;
 
 pub use nix::sys::signal::Signal;
 
@@ -20,8 +21,9 @@ pub use account::{Account, PamService, is_root};
 pub use dialogue::{Dialogue, Reply, connect_from, read_all, reset};
 pub use ports::Ports;
 pub use program::{Outcome, has, run};
-pub use server::{Server, kill_at_once};
+pub use server::{Server, is_alive, kill_at_once};
 pub use site::{Site, SiteBuilder};
+pub use visit::visit;
 
 /// The longest any single wait in a test may last, in seconds, before it counts as a failure.
 ///

@@ -111,6 +111,16 @@ impl Server {
         descendants(self.child.id())
     }
 
+    /// Returns the processes of one role, or those whose title begins as told, such as `session, 1 client`.
+    pub fn role(&self, title: &str) -> Vec<u32> {
+        let title = format!("wharfd: {title}");
+        let has_it = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.starts_with(title.as_bytes())
+        };
+        self.family().into_iter().map(|(pid, _)| pid).filter(has_it).collect()
+    }
+
     /// Waits until the server has ended by itself.
     pub fn wait(&mut self) -> ExitStatus {
         let end = Instant::now() + Duration::from_secs(PATIENCE);
@@ -159,6 +169,11 @@ impl Drop for Server {
 /// Kills a process at once, as a crash would end it. Only for processes of a server under test.
 pub fn kill_at_once(pid: u32) {
     kill(pid_of(pid), Signal::SIGKILL).unwrap_or_default();
+}
+
+/// Returns whether a process that was seen with [`Server::family`] still runs.
+pub fn is_alive((pid, start): (u32, u64)) -> bool {
+    processes().get(&pid).is_some_and(|one| one.start == start && one.state != 'Z')
 }
 
 fn pid_of(pid: u32) -> Pid {

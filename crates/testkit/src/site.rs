@@ -60,9 +60,19 @@ impl SiteBuilder {
 
     /// Writes the file, starts the server and waits until it listens.
     pub fn start(self) -> Site {
+        self.start_by(|binary, config| {
+            let mut command = Command::new(binary);
+            command.arg(config);
+            command
+        })
+    }
+
+    /// As [`Self::start`], by another command line made of the executable and the file: one that prepares the
+    /// surroundings and then becomes the server.
+    pub fn start_by(self, command: impl FnOnce(&Path, &Path) -> Command) -> Site {
         let config = self.place().join("wharfd.conf");
         fs::write(&config, self.lines.join("\n") + "\n").expect("the site is writable");
-        let mut server = Server::start(Command::new(&self.binary).arg(&config));
+        let mut server = Server::start(&mut command(&self.binary, &config));
         server.wait_for("listening on");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.control()));
         Site { server, address, config, place: self.place, ports: self.ports }

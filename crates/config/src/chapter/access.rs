@@ -31,19 +31,24 @@ chapter! {
         /// Opens a PAM session for each login and writes login records.
         ///
         /// Modules that act at the start of a session, such as `pam_mkhomedir` and `pam_limits`, do nothing
-        /// while this is off.
-        session_support: bool = false, Main, NextSession, Same, NotYet("PAM sessions and login records");
+        /// while this is off. Each login then keeps a process that closes the session with it. Limits that
+        /// modules set hold for that process only.
+        session_support: bool = false, Main, NextSession, Same, Done;
 
         /// Looks up the client's name before PAM is asked, so that PAM rules can use it.
         ///
-        /// Known to the builds of RHEL and Fedora only. Address rules do not need it.
-        reverse_lookup_enable: bool = true, Main, NextSession, Same, NotYet("PAM sees the numeric address");
+        /// Known to the builds of RHEL and Fedora only, where it is on unless the file turns it off. Rules with
+        /// addresses do not need it, the name is whatever the owner of the address says, and each login waits
+        /// for the name server; so it has to be asked for here.
+        reverse_lookup_enable: bool = false, Main, NextSession, Better("no login waits for a name server unasked"), Done;
 
         /// Asks hosts.allow and hosts.deny about each client.
         ///
-        /// As long as this is not carried out, YES is an error: a server that ignored hosts.deny would let
-        /// in clients you meant to keep out. Use the firewall, or `pam_access` in the PAM service.
-        tcp_wrappers: bool = false, Main, NextSession, Same, NotYet("hosts.allow and hosts.deny");
+        /// The first rule that matches decides, under the daemon name vsftpd; hosts.allow comes first, and who
+        /// stands in neither comes in. Changes act at once. A rule with `setenv VSFTPD_LOAD_CONF FILE` lets the
+        /// client in by that file on top of this configuration. Commands in rules are not run. When a file
+        /// cannot be read nobody is let in.
+        tcp_wrappers: bool = false, Main, NextSession, Better("no command of a rule is run as root"), Done;
 
         /// Looks up each name in userlist_file before a password is asked.
         ///

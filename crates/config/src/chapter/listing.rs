@@ -46,8 +46,10 @@ chapter! {
 
         /// Expands `~name/` in pathnames to the home directory of that user.
         ///
-        /// A plain `~` always means the directory where the session started.
-        tilde_user_enable: bool = false, User, NextSession, Same, NotYet("only a plain ~ is expanded");
+        /// The directory is that of `/etc/passwd` as the session sees it: in a jail, of a copy inside the jail.
+        /// A name that is not in it is taken as it is typed. A plain `~` always means the directory where the
+        /// session started.
+        tilde_user_enable: bool = false, User, NextSession, Same, Done;
 
         /// Names UTF8 among the features of the server.
         ///

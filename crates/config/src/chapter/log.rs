@@ -51,9 +51,9 @@ chapter! {
 
         /// Sends the text of fatal errors to syslog as well.
         ///
-        /// Known to the builds of RHEL and Fedora only. Wharf writes fatal errors to standard error, which
+        /// Known to the builds of RHEL and Fedora only. Wharf also writes fatal errors to standard error, which
         /// systemd keeps in the journal.
-        log_die: bool = false, Main, Reload, Same, NotYet("fatal errors go to standard error only");
+        log_die: bool = false, Main, NextSession, Better("no second is waited for the log"), Done;
 
         /// Keeps characters outside ASCII in logs when they are printable.
         ///

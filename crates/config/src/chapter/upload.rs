@@ -55,7 +55,8 @@ chapter! {
 
         /// Gives STOU names a random ending instead of a counter.
         ///
-        /// Known to the builds of RHEL and Fedora only.
-        better_stou: bool = false, User, NextSession, Same, NotYet("STOU counts .1, .2 and so on");
+        /// When `name` is taken, STOU stores under `name.` and six random letters and digits rather than
+        /// `name.1`, so that nobody can guess the next one. Known to the builds of RHEL and Fedora only.
+        better_stou: bool = false, User, NextSession, Same, Done;
     }
 }

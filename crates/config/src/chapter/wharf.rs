@@ -35,6 +35,14 @@ chapter! {
         /// For log readers that were written for it. Otherwise the plain IPv4 form is logged.
         log_mapped_addresses: bool = false, Main, NextSession, Own, Done;
 
+        /// The file of virtual users; not set means that there are none.
+        ///
+        /// Each has a password, a user number and a directory of their own there, and needs no account; names
+        /// that the file does not have are left to PAM. `wharfd user` edits it. Users of the file are shut into
+        /// their directory and follow the options for local users, so local_enable must be on. To admit nobody
+        /// else, set pam_service_name to nothing.
+        virtual_users_file: text = UNSET, Main, NextSession, Own, Done;
+
         /// The most entries of a directory that are listed in the order of their names.
         ///
         /// Larger directories are sent in the order of the disk, at once and without being held in memory.

@@ -9,16 +9,23 @@ use crate::problem::Problem;
 pub(super) const RULES: &[Rule] = &[
     nobody_can_log_in,
     no_password_can_be_right,
+    virtual_users_are_never_asked_for,
     passwords_travel_in_clear,
     the_user_list_refuses_everybody,
+    the_admitted_are_not_the_only_ones,
     the_user_list_is_unused,
+    the_user_list_needs_local_users,
     the_user_list_is_silent,
     the_mail_lists_are_never_asked,
     the_banned_mail_list_is_unused,
     the_mail_password_list_is_unused,
     the_jail_list_names_the_free,
     the_jail_list_is_unused,
-    anonymous_roots_need_anonymous_users,
+    the_jail_list_shuts_nobody_in,
+    a_home_overrides_the_root,
+    local_options_need_local_users,
+    anonymous_options_need_anonymous_users,
+    strangers_and_users_share_one_door,
     the_banner_is_hidden_by_the_file,
     the_banner_means_to_have_lines,
     the_message_file_is_unused,
@@ -32,11 +39,20 @@ fn nobody_can_log_in(config: &Config) -> Option<Problem> {
 }
 
 fn no_password_can_be_right(config: &Config) -> Option<Problem> {
-    (config.access.local_enable && config.access.pam_service_name.is_none()).then(|| {
+    let nobody_is_asked =
+        config.access.pam_service_name.is_none() && config.wharf.virtual_users_file.is_none();
+    (config.access.local_enable && nobody_is_asked).then(|| {
         Problem::error("every login fails: pam_service_name is empty")
             .quote(line(config, "pam_service_name"))
-            .suggest("name a file of /etc/pam.d, for instance pam_service_name=vsftpd")
+            .suggest(
+                "name a file of /etc/pam.d, for instance pam_service_name=vsftpd, or set virtual_users_file",
+            )
     })
+}
+
+fn virtual_users_are_never_asked_for(config: &Config) -> Option<Problem> {
+    let in_vain = config.wharf.virtual_users_file.is_some() && !config.access.local_enable;
+    in_vain.then(|| super::in_vain(config, "virtual_users_file", "local_enable=YES"))
 }
 
 fn passwords_travel_in_clear(config: &Config) -> Option<Problem> {
@@ -55,10 +71,25 @@ fn the_user_list_refuses_everybody(config: &Config) -> Option<Problem> {
     })
 }
 
+fn the_admitted_are_not_the_only_ones(config: &Config) -> Option<Problem> {
+    let access = &config.access;
+    (access.local_enable && !access.userlist_deny && !access.userlist_enable).then(|| {
+        Problem::warning(
+            "every user may log in: userlist_deny=NO admits listed names alone only with userlist_enable",
+        )
+        .quote(line(config, "userlist_deny"))
+        .suggest("set userlist_enable=YES, or remove the line")
+    })
+}
+
 fn the_user_list_is_unused(config: &Config) -> Option<Problem> {
-    let names = ["userlist_file", "userlist_deny"];
-    let name = names.into_iter().find(|name| is_changed(config, name))?;
-    (!config.access.userlist_enable).then(|| in_vain(config, name, "userlist_enable=YES"))
+    let unused = is_changed(config, "userlist_file") && !config.access.userlist_enable;
+    unused.then(|| in_vain(config, "userlist_file", "userlist_enable=YES"))
+}
+
+fn the_user_list_needs_local_users(config: &Config) -> Option<Problem> {
+    let unused = config.access.userlist_enable && !config.access.local_enable;
+    unused.then(|| in_vain(config, "userlist_enable", "local_enable=YES"))
 }
 
 fn the_user_list_is_silent(config: &Config) -> Option<Problem> {
@@ -100,9 +131,45 @@ fn the_jail_list_is_unused(config: &Config) -> Option<Problem> {
     unused.then(|| in_vain(config, "chroot_list_file", "chroot_list_enable=YES"))
 }
 
-fn anonymous_roots_need_anonymous_users(config: &Config) -> Option<Problem> {
-    let unused = config.anonymous.anon_root.is_some() && !config.anonymous.anonymous_enable;
-    unused.then(|| in_vain(config, "anon_root", "anonymous_enable=YES"))
+fn the_jail_list_shuts_nobody_in(config: &Config) -> Option<Problem> {
+    let jail = &config.jail;
+    let listed = jail.chroot_list_enable && jail.chroot_list_file.is_none();
+    (config.access.local_enable && listed).then(|| {
+        Problem::warning("chroot_list_enable has no list: chroot_list_file names no file")
+            .quote(line(config, "chroot_list_enable"))
+            .suggest("set chroot_list_file to the file with the names")
+    })
+}
+
+fn a_home_overrides_the_root(config: &Config) -> Option<Problem> {
+    (config.jail.passwd_chroot_enable && config.jail.local_root.is_some()).then(|| {
+        Problem::note(
+            "local_root has no effect for users whose home holds /./, as passwd_chroot_enable is YES",
+        )
+        .quote(line(config, "local_root"))
+        .suggest("look for /./ in the homes of /etc/passwd, or set passwd_chroot_enable=NO")
+    })
+}
+
+fn local_options_need_local_users(config: &Config) -> Option<Problem> {
+    let names = ["chroot_local_user", "chroot_list_enable", "local_root", "local_umask", "local_max_rate"];
+    let name = names.into_iter().find(|name| is_changed(config, name))?;
+    (!config.access.local_enable).then(|| in_vain(config, name, "local_enable=YES"))
+}
+
+fn anonymous_options_need_anonymous_users(config: &Config) -> Option<Problem> {
+    let names = ["anon_root", "no_anon_password", "deny_email_enable", "secure_email_list_enable"];
+    let name = names.into_iter().find(|name| is_changed(config, name))?;
+    (!config.anonymous.anonymous_enable).then(|| in_vain(config, name, "anonymous_enable=YES"))
+}
+
+fn strangers_and_users_share_one_door(config: &Config) -> Option<Problem> {
+    let both = config.access.local_enable && config.anonymous.anonymous_enable;
+    both.then(|| {
+        Problem::note("anybody may log in as anonymous beside the users with an account")
+            .quote(line(config, "anonymous_enable"))
+            .suggest("set anonymous_enable=NO unless everybody is meant to come in")
+    })
 }
 
 fn the_banner_is_hidden_by_the_file(config: &Config) -> Option<Problem> {
@@ -140,6 +207,8 @@ mod tests {
     fn an_empty_pam_service_is_an_error_only_for_local_users() {
         assert_eq!(errors("local_enable=YES\npam_service_name=").len(), 1);
         assert!(errors("pam_service_name=").is_empty());
+        assert!(errors("local_enable=YES\npam_service_name=\nvirtual_users_file=/etc/u").is_empty());
+        assert!(notes("virtual_users_file=/etc/u").iter().any(|note| note.contains("local_enable is NO")));
     }
 
     #[test]
@@ -149,6 +218,53 @@ mod tests {
         );
         assert!(warnings("userlist_enable=YES\nuserlist_deny=NO\nuserlist_file=")[0].starts_with("no user"));
         assert!(notes("userlist_file=/etc/x").iter().any(|note| note.contains("userlist_enable is NO")));
+    }
+
+    #[test]
+    fn a_list_of_the_admitted_that_admits_everybody_is_told() {
+        let text = "local_enable=YES\nuserlist_deny=NO\n";
+        assert!(warnings(text)[0].starts_with("every user may log in"));
+        assert!(warnings(&format!("{text}userlist_enable=YES")).is_empty());
+        let told = notes("local_enable=NO\nuserlist_enable=YES\nuserlist_deny=NO");
+        assert!(
+            told.contains(&"userlist_enable has no effect while local_enable is NO".to_owned()),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn options_for_users_that_cannot_log_in_are_told() {
+        for (text, option) in [
+            ("local_enable=NO\nchroot_local_user=YES", "chroot_local_user"),
+            ("local_enable=NO\nlocal_umask=022", "local_umask"),
+            ("local_enable=YES\nanonymous_enable=NO\nanon_root=/srv/ftp", "anon_root"),
+            ("local_enable=YES\nanonymous_enable=NO\nno_anon_password=YES", "no_anon_password"),
+        ] {
+            let told = notes(text);
+            assert!(
+                told.iter().any(|note| note.starts_with(&format!("{option} has no effect"))),
+                "{text}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_jail_list_without_a_file_is_told() {
+        let text = "local_enable=YES\nchroot_list_enable=YES\nchroot_list_file=";
+        assert!(warnings(text)[0].starts_with("chroot_list_enable has no list"));
+    }
+
+    #[test]
+    fn a_home_that_overrides_the_root_is_told() {
+        let text = "local_enable=YES\npasswd_chroot_enable=YES\nlocal_root=/srv/ftp";
+        assert!(notes(text).iter().any(|note| note.starts_with("local_root has no effect for users")));
+    }
+
+    #[test]
+    fn anonymous_logins_beside_others_are_told() {
+        let told =
+            |text: &str| notes(text).iter().any(|note| note.starts_with("anybody may log in as anonymous"));
+        assert!(told("local_enable=YES\nanonymous_enable=YES") && !told("anonymous_enable=YES"));
     }
 
     #[test]

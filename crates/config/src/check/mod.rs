@@ -1,24 +1,47 @@
 //! Rules that span options, with the sentence the administrator sees.
 //!
 //! Each rule is a function named after the fact it finds; a file for each part of the configuration
-//! lists its rules. Nothing here looks at the machine: that is `site.rs`.
+//! lists its rules. Nothing here looks at the machine: that is `site.rs`. What depends on the text
+//! rather than on the values, such as an option that is left out, is in `unset.rs`, and told by `load`.
 
+mod commands;
+mod guests;
+mod limits;
 mod logins;
 mod logs;
 mod network;
+mod order;
+mod paths;
+mod patterns;
 mod states;
+mod unset;
 mod writing;
 
 use bstr::BString;
 
 use crate::Config;
 use crate::problem::Problem;
+use crate::read::Loaded;
 use crate::table::row;
 
 pub(crate) use logs::sinks;
+pub(crate) use order::{overriding, several_files};
+pub(crate) use unset::left_out;
 
 /// A rule: looks at a configuration and finds a problem, or none.
 type Rule = fn(&Config) -> Option<Problem>;
+
+const ALL_RULES: [&[Rule]; 9] = [
+    network::RULES,
+    limits::RULES,
+    logins::RULES,
+    guests::RULES,
+    writing::RULES,
+    patterns::RULES,
+    commands::RULES,
+    paths::RULES,
+    logs::RULES,
+];
 
 /// Checks the rules across options, and lists what is set but not carried out.
 ///
@@ -26,12 +49,37 @@ type Rule = fn(&Config) -> Option<Problem>;
 /// than was asked for. Worth calling for the result of [`Config::for_user`] too, as a per-user file
 /// can ask for something that is not carried out. The worst come first.
 pub fn check(config: &Config) -> Vec<Problem> {
-    let rules = [network::RULES, logins::RULES, writing::RULES, logs::RULES];
     let mut problems: Vec<Problem> =
-        rules.iter().flat_map(|rules| rules.iter()).filter_map(|rule| rule(config)).collect();
+        ALL_RULES.iter().flat_map(|rules| rules.iter()).filter_map(|rule| rule(config)).collect();
     problems.extend(states::problems(config));
     problems.sort_by_key(|problem| problem.severity);
     problems
+}
+
+impl Loaded {
+    /// Checks as [`check`] does, and says of each problem in which file and line its option was set.
+    pub fn check(&self) -> Vec<Problem> {
+        self.placed(check(&self.config))
+    }
+
+    /// Checks as [`crate::check_site`] does, and says in which file and line an option was set.
+    pub fn check_site(&self) -> Vec<Problem> {
+        self.placed(crate::check_site(&self.config))
+    }
+
+    /// Puts problems that quote a setting to the line that decided it.
+    fn placed(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        problems.into_iter().map(|problem| self.place(problem)).collect()
+    }
+
+    fn place(&self, problem: Problem) -> Problem {
+        let name = problem.text.split(|octet| *octet == b'=').next().unwrap_or_default();
+        let setting = self.settings.iter().find(|setting| setting.name.as_bytes() == name);
+        match setting.filter(|_| problem.file.is_none()) {
+            Some(setting) => problem.at(setting.file.as_deref(), setting.line),
+            None => problem,
+        }
+    }
 }
 
 /// Writes the line that sets an option as it is set, for a problem to quote.
@@ -100,7 +148,23 @@ mod tests {
             userlist_enable=YES\n";
         for text in [debian, red_hat] {
             assert_eq!((errors(text), warnings(text)), (vec![], vec![]), "{text}");
+            let loaded = parse(text.as_bytes(), None, &Config::default()).unwrap();
+            let mut told = left_out(&loaded, std::path::Path::new("/etc/vsftpd.conf"));
+            told.extend(loaded.problems);
+            assert!(told.iter().all(|problem| problem.severity == Severity::Note), "{told:?}");
         }
+    }
+
+    #[test]
+    fn a_problem_names_the_line_that_set_its_option() {
+        let text = b"# two lines\nanonymous_enable=YES\nxferlog_enable=YES\nxferlog_file=/var/log/x\n";
+        let file = std::path::Path::new("/etc/vsftpd.conf");
+        let loaded = parse(text, Some(file), &Config::default()).unwrap();
+        let problems = loaded.check();
+        let problem = problems.iter().find(|problem| problem.message.starts_with("xferlog_file")).unwrap();
+        assert_eq!((problem.file.as_deref(), problem.line), (Some(file), Some(4)));
+        let of_defaults = problems.iter().find(|problem| problem.text.is_empty());
+        assert!(of_defaults.is_none_or(|problem| problem.line.is_none()));
     }
 
     #[test]
@@ -113,9 +177,8 @@ mod tests {
     #[test]
     fn rules_name_options_that_exist() {
         let default = Config::default();
-        let rules = [network::RULES, logins::RULES, writing::RULES, logs::RULES];
-        let rules = rules.iter().flat_map(|rules| rules.iter());
-        assert!(rules.clone().count() > 25);
+        let rules = ALL_RULES.iter().flat_map(|rules| rules.iter());
+        assert!(rules.clone().count() > 55);
         rules.for_each(|rule| drop(rule(&default)));
         assert!(line(&default, "listen_port").ends_with(b"=21"));
     }

@@ -13,15 +13,17 @@ pub(super) const RULES: &[Rule] = &[
     the_ipv4_address_is_unused,
     the_ipv6_address_is_unused,
     the_passive_address_is_bad,
+    the_passive_address_leads_nowhere,
     a_name_is_resolved_that_is_not_there,
     the_highest_passive_port_is_ignored,
     the_lowest_passive_port_is_raised,
+    few_ports_for_many_clients,
+    implicit_encryption_is_not_where_clients_look,
     no_data_connection_is_possible,
     strangers_may_take_passive_transfers,
     the_server_may_attack_third_parties,
     the_data_port_is_unused,
     a_command_is_admitted_and_refused,
-    one_address_may_take_all_places,
     workers_are_counted_in_vain,
 ];
 
@@ -72,6 +74,17 @@ fn the_passive_address_is_bad(config: &Config) -> Option<Problem> {
     })
 }
 
+fn the_passive_address_leads_nowhere(config: &Config) -> Option<Problem> {
+    let address = config.data.pasv_address.as_ref()?.to_str().ok()?;
+    let address = address.parse::<std::net::Ipv4Addr>().ok()?;
+    let nowhere = address.is_unspecified() || address.is_broadcast() || address.is_multicast();
+    nowhere.then(|| {
+        Problem::warning(format!("no client can connect to {address}, which PASV tells them"))
+            .quote(line(config, "pasv_address"))
+            .suggest("write the address that clients reach, or remove the line")
+    })
+}
+
 fn a_name_is_resolved_that_is_not_there(config: &Config) -> Option<Problem> {
     (config.data.pasv_addr_resolve && config.data.pasv_address.is_none()).then(|| {
         Problem::note("pasv_addr_resolve has no effect while pasv_address is not set")
@@ -96,9 +109,43 @@ fn the_lowest_passive_port_is_raised(config: &Config) -> Option<Problem> {
         .then(|| Problem::note("pasv_min_port below 1024 means 1024").quote(line(config, "pasv_min_port")))
 }
 
+/// The passive ports: the lowest, the highest, and how many there are.
+fn passive_range(config: &Config) -> (u16, u16, u32) {
+    let lowest = config.data.pasv_min_port.max(1024);
+    let highest = if config.data.pasv_max_port < lowest { u16::MAX } else { config.data.pasv_max_port };
+    (lowest, highest, u32::from(highest - lowest) + 1)
+}
+
+fn few_ports_for_many_clients(config: &Config) -> Option<Problem> {
+    let (lowest, highest, ports) = passive_range(config);
+    let (clients, each) = (config.limits.max_clients, config.limits.max_per_ip);
+    if !config.data.pasv_enable || config.data.pasv_max_port == 0 {
+        return None;
+    }
+    let range = format!("{ports} passive ports ({lowest} to {highest})");
+    let problem = if ports < each.clamp(1, 10) {
+        Problem::warning(format!("only {range}: clients with several connections will wait for one another"))
+    } else if ports < clients {
+        Problem::note(format!("{range} for up to {clients} clients; vsftpd needs a port for each transfer"))
+    } else {
+        return None;
+    };
+    let cure = "widen the range of pasv_min_port and pasv_max_port, here and in the firewall";
+    Some(problem.quote(line(config, "pasv_max_port")).suggest(cure))
+}
+
+fn implicit_encryption_is_not_where_clients_look(config: &Config) -> Option<Problem> {
+    (config.tls.ssl_enable && config.tls.implicit_ssl && config.listen.listen_port == 21).then(|| {
+        Problem::warning("implicit_ssl does not change the port: clients look for it on 990, not on 21")
+            .quote(line(config, "implicit_ssl"))
+            .suggest("set listen_port=990")
+    })
+}
+
 fn no_data_connection_is_possible(config: &Config) -> Option<Problem> {
     (!config.data.pasv_enable && !config.data.port_enable).then(|| {
         Problem::warning("nothing can be transferred or listed: pasv_enable and port_enable are both off")
+            .quote(line(config, "pasv_enable"))
             .suggest("set pasv_enable=YES")
     })
 }
@@ -128,17 +175,7 @@ fn a_command_is_admitted_and_refused(config: &Config) -> Option<Problem> {
     let denied = config.commands.cmds_denied.as_deref()?;
     let both = config.commands.cmds_allowed.as_deref()?.iter().find(|name| denied.contains(name))?;
     let message = format!("{} stands in cmds_allowed and in cmds_denied, and is refused", both);
-    Some(Problem::note(message).suggest("remove it from one of the two"))
-}
-
-fn one_address_may_take_all_places(config: &Config) -> Option<Problem> {
-    let (all, each) = (config.limits.max_clients, config.limits.max_per_ip);
-    let reached = all != 0 && (each == 0 || each >= all);
-    reached.then(|| {
-        Problem::note("one address alone can take all places of max_clients")
-            .quote(line(config, "max_per_ip"))
-            .suggest(format!("set max_per_ip well below {all}"))
-    })
+    Some(Problem::note(message).quote(line(config, "cmds_denied")).suggest("remove it from one of the two"))
 }
 
 fn workers_are_counted_in_vain(config: &Config) -> Option<Problem> {
@@ -168,7 +205,29 @@ mod tests {
     #[test]
     fn a_maximum_below_the_minimum_is_told() {
         assert!(warnings("pasv_max_port=4000")[0].starts_with("pasv_max_port is ignored"));
-        assert!(warnings("pasv_min_port=4000\npasv_max_port=4000").is_empty());
+        assert!(warnings("pasv_min_port=4000\npasv_max_port=4100").is_empty());
+    }
+
+    #[test]
+    fn few_passive_ports_are_told_the_worse_the_fewer() {
+        assert!(warnings("pasv_min_port=40000\npasv_max_port=40001")[0].starts_with("only 2 passive ports"));
+        let text = "pasv_min_port=40000\npasv_max_port=40100\n";
+        assert!(warnings(text).is_empty());
+        assert!(notes(text).iter().any(|note| note.starts_with("101 passive ports (40000 to 40100)")));
+        assert!(!notes(&format!("{text}max_clients=100")).iter().any(|note| note.contains("passive ports")));
+    }
+
+    #[test]
+    fn a_passive_address_that_nobody_can_reach_is_told() {
+        assert!(warnings("pasv_address=0.0.0.0")[0].contains("0.0.0.0"));
+        assert!(warnings("pasv_address=192.0.2.1").is_empty());
+    }
+
+    #[test]
+    fn implicit_encryption_on_the_usual_port_is_told() {
+        let text = "ssl_enable=YES\nimplicit_ssl=YES";
+        assert!(warnings(text).iter().any(|told| told.contains("990")));
+        assert!(!warnings(&format!("{text}\nlisten_port=990")).iter().any(|told| told.contains("990")));
     }
 
     #[test]

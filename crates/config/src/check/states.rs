@@ -1,7 +1,6 @@
 //! Options that are set and not carried out, or that have no meaning here.
 //!
-//! Most are only told. Three are errors, because going on without them would let in, or expose, more
-//! than was asked for.
+//! Most are only told. One is an error, because going on without it would expose more than was asked for.
 
 use super::line;
 use crate::problem::Problem;
@@ -39,14 +38,6 @@ fn dangerous(row: &Row) -> Option<Problem> {
             "encryption (FTPS) is not carried out yet; starting anyway would send in clear what you want encrypted",
             "set ssl_enable=NO if passwords and files may cross this network in clear; otherwise keep your present server",
         ),
-        "guest_enable" => (
-            "guests (virtual users) are not carried out yet; starting anyway would give users rights of their own account",
-            "set guest_enable=NO and use accounts of the system; otherwise keep your present server",
-        ),
-        "tcp_wrappers" => (
-            "hosts.allow and hosts.deny are not looked at; starting anyway would let in clients you keep out",
-            "set tcp_wrappers=NO and put the rules into the firewall, or into pam_access",
-        ),
         _ => return None,
     };
     Some(Problem::error(message).suggest(suggestion))
@@ -59,14 +50,11 @@ mod tests {
     #[test]
     fn what_changes_who_gets_in_is_an_error() {
         assert!(errors("ssl_enable=YES")[0].contains("in clear"));
-        assert!(errors("guest_enable=YES")[0].contains("virtual users"));
-        assert!(errors("tcp_wrappers=YES")[0].contains("hosts.deny"));
     }
 
     #[test]
     fn what_is_missing_is_listed() {
-        assert!(warnings("session_support=YES")[0].starts_with("session_support is accepted but not"));
-        assert!(warnings("reverse_lookup_enable=NO").is_empty(), "it is off");
+        assert!(warnings("session_support=YES").is_empty(), "it is carried out");
         assert!(notes("ssl_ciphers=HIGH").iter().any(|note| note.contains("FTPS")));
     }
 

@@ -14,6 +14,10 @@ pub(super) const RULES: &[Rule] = &[
     the_new_owner_is_unused,
     files_are_made_world_writable,
     ascii_transfers_cost_more,
+    users_cannot_read_what_they_make,
+    uploads_are_executable,
+    resumed_uploads_are_deleted,
+    options_of_writing_are_unused,
 ];
 
 /// The switches that let anonymous sessions write.
@@ -38,7 +42,9 @@ fn anonymous_writing_is_off(config: &Config) -> Option<Problem> {
 }
 
 fn anonymous_writing_needs_anonymous_users(config: &Config) -> Option<Problem> {
-    let name = anonymous_switch(config).filter(|_| !config.anonymous.anonymous_enable)?;
+    // Plain guests write by the same switches, and a per-user file can make a guest.
+    let guests = config.guest.guest_enable || config.access.user_config_dir.is_some();
+    let name = anonymous_switch(config).filter(|_| !config.anonymous.anonymous_enable && !guests)?;
     Some(in_vain(config, name, "anonymous_enable=YES"))
 }
 
@@ -109,9 +115,70 @@ fn ascii_transfers_cost_more(config: &Config) -> Option<Problem> {
     })
 }
 
+fn users_cannot_read_what_they_make(config: &Config) -> Option<Problem> {
+    let upload = &config.upload;
+    let kept = upload.file_open_mode & !upload.local_umask;
+    (config.access.local_enable && upload.write_enable && kept & 0o600 != 0o600).then(|| {
+        let problem = Problem::warning(format!(
+            "uploaded files get the mode {kept:04o}, which their owner cannot read and write"
+        ));
+        problem.quote(line(config, "local_umask")).suggest("set local_umask=022 and file_open_mode=0666")
+    })
+}
+
+fn uploads_are_executable(config: &Config) -> Option<Problem> {
+    (config.upload.write_enable && config.upload.file_open_mode & 0o111 != 0).then(|| {
+        Problem::note("uploaded files can be executed, unless the umask forbids it")
+            .quote(line(config, "file_open_mode"))
+            .suggest("set file_open_mode=0666 unless users upload programs")
+    })
+}
+
+fn resumed_uploads_are_deleted(config: &Config) -> Option<Problem> {
+    (config.upload.write_enable && config.upload.delete_failed_uploads).then(|| {
+        Problem::note("an upload that breaks off is deleted, so clients cannot continue it")
+            .quote(line(config, "delete_failed_uploads"))
+            .suggest("set delete_failed_uploads=NO where large uploads are continued")
+    })
+}
+
+fn options_of_writing_are_unused(config: &Config) -> Option<Problem> {
+    let names = ["upload_file", "delete_failed_uploads", "file_open_mode"];
+    let name = names.into_iter().find(|name| is_changed(config, name))?;
+    // A per-user file can turn writing on.
+    let never = !config.upload.write_enable && config.access.user_config_dir.is_none();
+    never.then(|| in_vain(config, name, "write_enable=YES"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{errors, notes, warnings};
+
+    #[test]
+    fn modes_that_help_nobody_are_told() {
+        let text = "local_enable=YES\nwrite_enable=YES\n";
+        assert!(warnings(&format!("{text}local_umask=0777"))[0].contains("0000"));
+        assert!(notes(&format!("{text}file_open_mode=0777")).iter().any(|note| note.contains("executed")));
+    }
+
+    #[test]
+    fn options_of_writing_on_a_read_only_server_are_told() {
+        let told = |text: &str| notes(text).iter().any(|note| note.starts_with("upload_file has no effect"));
+        assert!(told("upload_file=*.jpg") && !told("upload_file=*.jpg\nwrite_enable=YES"));
+        assert!(
+            notes("write_enable=YES\ndelete_failed_uploads=YES")
+                .iter()
+                .any(|note| note.contains("continue it"))
+        );
+    }
+
+    #[test]
+    fn guests_write_by_the_switches_for_anonymous_users() {
+        let text = "local_enable=YES\nanonymous_enable=NO\nwrite_enable=YES\nanon_upload_enable=YES\n";
+        let told =
+            |text: &str| notes(text).iter().any(|note| note.starts_with("anon_upload_enable has no effect"));
+        assert!(told(text) && !told(&format!("{text}guest_enable=YES")));
+    }
 
     #[test]
     fn anonymous_uploads_without_the_master_switch_are_told() {

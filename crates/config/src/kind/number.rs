@@ -83,10 +83,19 @@ fn too_large(largest: u64) -> Advice {
 
 fn cut_short(text: &[u8], rest: &[u8], value: u64) -> Advice {
     let base = if text.first() == Some(&b'0') { "; a leading 0 makes a number octal" } else { "" };
-    Advice::new(
-        format!("reading stops before \"{}\", so this means {value}{base}", printable(rest)),
-        format!("write {value} if that is meant; a comment needs a line of its own"),
-    )
+    let factor: Option<u64> = match rest.to_ascii_lowercase().as_slice() {
+        b"k" | b"kb" | b"kib" => Some(1 << 10),
+        b"m" | b"mb" | b"mib" => Some(1 << 20),
+        b"g" | b"gb" | b"gib" => Some(1 << 30),
+        _ => None,
+    };
+    let cure = match factor.and_then(|factor| value.checked_mul(factor)) {
+        Some(whole) => format!("there are no units; write {whole}, or {value} to keep today's meaning"),
+        None => format!(
+            "write {value} if that is meant; units are not known, and a comment needs a line of its own"
+        ),
+    };
+    Advice::new(format!("reading stops before \"{}\", so this means {value}{base}", printable(rest)), cure)
 }
 
 #[cfg(test)]
@@ -111,6 +120,14 @@ mod tests {
             assert_eq!(number.value, means, "{text}");
             assert!(number.advice.is_some(), "{text} must not pass in silence");
         }
+    }
+
+    #[test]
+    fn a_unit_is_written_out() {
+        let cure = |text: &str| read(text.as_bytes(), INT).unwrap().advice.unwrap().suggestion.unwrap();
+        assert!(cure("10m").contains("write 10485760, or 10"));
+        assert!(cure("500KB").contains("write 512000"));
+        assert!(cure("300s").contains("units are not known"));
     }
 
     #[test]

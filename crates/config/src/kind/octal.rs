@@ -15,6 +15,7 @@ pub(crate) fn read(text: &[u8]) -> Outcome<Field> {
     let number = number::read(text, u32::MAX.into())?;
     let value = u32::try_from(number.value).unwrap_or(u32::MAX);
     let advice = number.advice.or_else(|| (!number.octal && value > 7).then(|| decimal(value)));
+    let advice = advice.or_else(|| (value > 0o7777).then(no_mode));
     Ok((value, advice))
 }
 
@@ -30,6 +31,10 @@ fn decimal(value: u32) -> Advice {
     )
 }
 
+fn no_mode() -> Advice {
+    Advice::new("file modes have four octal digits at most", "write a mode such as 022 or 0644")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +45,12 @@ mod tests {
         assert_eq!(value, 0o26);
         assert!(advice.unwrap().message.contains("026"));
         assert_eq!(read(b"022").unwrap(), (0o22, None));
+    }
+
+    #[test]
+    fn a_mode_that_is_none_is_told() {
+        assert!(read(b"0100644").unwrap().1.is_some());
+        assert_eq!(read(b"01777").unwrap().1, None);
     }
 
     #[test]

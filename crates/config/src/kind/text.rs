@@ -29,7 +29,14 @@ fn surprise(text: &[u8]) -> Option<Advice> {
     let quoted = |quote: u8| text.len() > 1 && text.first() == Some(&quote) && text.last() == Some(&quote);
     if quoted(b'"') || quoted(b'\'') {
         Some(Advice::new("the quotes are part of the value", "write the text without quotes"))
-    } else if text.contains_str(" # ") {
+    } else if text.ends_with(b"\\") {
+        Some(Advice::new("a \\ at the end does not continue the line", "write the whole value on one line"))
+    } else if text.iter().any(|octet| octet.is_ascii_control() && *octet != b'\t') {
+        Some(Advice::new(
+            "the value holds a control character, perhaps the line end of another system",
+            "save the file with plain LF line ends, one setting on each line",
+        ))
+    } else if text.contains_str(" # ") || (text.starts_with(b"/") && text.contains_str(" #")) {
         Some(Advice::new("everything behind the = is the value", "give the comment a line of its own"))
     } else {
         None
@@ -48,6 +55,14 @@ mod tests {
     #[test]
     fn an_empty_value_means_not_set() {
         assert_eq!(read(b"").unwrap(), (None, None));
+    }
+
+    #[test]
+    fn a_comment_or_a_foreign_line_end_in_a_value_is_told() {
+        for text in ["Hello # for all", "/srv/ftp #old", "one\rlisten=NO", "one \\"] {
+            assert!(read(text.as_bytes()).unwrap().1.is_some(), "{text}");
+        }
+        assert_eq!(read(b"Server #1").unwrap().1, None);
     }
 
     #[test]

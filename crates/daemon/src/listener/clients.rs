@@ -18,7 +18,7 @@ use crate::outbox::Outbox;
 use super::counts::Counts;
 use super::key::Key;
 use super::passive::House;
-use super::{Listener, TURN, passive, say};
+use super::{Listener, TURN, say};
 
 /// How many connections may wait for a worker of their own.
 const HELD: usize = 64;
@@ -182,7 +182,8 @@ impl Listener {
         if session.admission == Admission::Welcome {
             self.counts.leave(peer_address(session.peer));
         }
-        self.passive.release(&self.poller, id, &passive::Rules::of(&self.config));
+        self.own_terms.remove(&id);
+        self.passive.release(&self.poller, id, &self.rules());
         self.dials.cancel(&self.poller, id);
         if let Some(worker) = self.workers.get_mut(&session.worker) {
             worker.sessions = worker.sessions.saturating_sub(1);

@@ -32,11 +32,12 @@ use std::time::{Duration, Instant};
 use wharf_config::Config;
 use wharf_ipc::SessionId;
 use wharf_ipc::link::{Link, Received};
-use wharf_ipc::monitor::{FromListener, ToListener};
+use wharf_ipc::monitor::{FromListener, Terms, ToListener};
 use wharf_os::epoll::{Interest, Poller, Ready};
 use wharf_os::title::Title;
 
 use crate::outbox::Outbox;
+use crate::terms::terms;
 
 use clients::{Arrival, Session, Worker};
 use control::{Controls, places};
@@ -98,6 +99,9 @@ struct Listener {
     /// By number, so that equal loads are shared out in a fixed order.
     workers: BTreeMap<u32, Worker>,
     sessions: HashMap<SessionId, Session>,
+    /// The rules about data connections, and those of users who have others.
+    terms: Terms,
+    own_terms: HashMap<SessionId, Terms>,
     counts: Counts,
     passive: Passive,
     dials: Dials,
@@ -128,6 +132,8 @@ impl Listener {
             controls: Controls::default(),
             workers: BTreeMap::new(),
             sessions: HashMap::new(),
+            terms: terms(&Config::default()),
+            own_terms: HashMap::new(),
             counts: Counts::default(),
             passive: Passive::default(),
             dials: Dials::default(),
@@ -220,6 +226,12 @@ impl Listener {
                 self.lose_worker(worker);
                 Ok(())
             }
+            ToListener::Agree { session, number, terms } => {
+                if self.sessions.contains_key(&session) {
+                    self.own_terms.insert(session, terms);
+                }
+                self.report(FromListener::Agreed { number })
+            }
             ToListener::Drain => {
                 self.controls.close_all(&self.poller);
                 self.held.drain(..).for_each(|arrival| self.counts.leave_if_welcome(&arrival));
@@ -248,9 +260,23 @@ impl Listener {
             self.controls.listen_on(&self.poller, &places(&addresses))?
         };
         self.config = config;
+        self.terms = terms(&self.config);
         let houses: Vec<House> = self.controls.bound().map(House::from).collect();
-        self.passive.tidy(&self.poller, &houses, &passive::Rules::of(&self.config));
+        self.passive.tidy(&self.poller, &houses, &self.rules());
         Ok(addresses)
+    }
+
+    fn terms_of(&self, session: SessionId) -> &Terms {
+        self.own_terms.get(&session).unwrap_or(&self.terms)
+    }
+
+    fn rules_of(&self, session: SessionId) -> passive::Rules {
+        passive::Rules::of(self.terms_of(session), self.config.wharf.passive_sockets)
+    }
+
+    /// The site's rules, by which sockets are kept.
+    fn rules(&self) -> passive::Rules {
+        passive::Rules::of(&self.terms, self.config.wharf.passive_sockets)
     }
 
     fn confine(&mut self) -> io::Result<()> {
@@ -271,7 +297,7 @@ impl Listener {
     }
 
     fn keep_time(&mut self, now: Instant) {
-        self.passive.expire(&self.poller, now, &passive::Rules::of(&self.config));
+        self.passive.expire(&self.poller, now, &self.rules());
         self.expire_dials(now);
         if self.rested.is_some_and(|until| until <= now) {
             self.rested = None;

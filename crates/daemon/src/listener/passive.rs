@@ -13,8 +13,8 @@ use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use wharf_config::Config;
 use wharf_ipc::SessionId;
+use wharf_ipc::monitor::Terms;
 use wharf_os::epoll::{Interest, Poller};
 use wharf_os::socket::{self, Family};
 
@@ -37,16 +37,17 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn of(config: &Config) -> Self {
-        let low = config.data.pasv_min_port.max(1024);
-        let high = match config.data.pasv_max_port {
+    /// `spare` is the site's number, whoever asks: the sockets are everybody's.
+    pub(super) fn of(terms: &Terms, spare: u32) -> Self {
+        let low = terms.pasv_min_port.max(1024);
+        let high = match terms.pasv_max_port {
             high if high < low => u16::MAX,
             high => high,
         };
         Self {
             range: low..=high,
-            spare: config.wharf.passive_sockets.try_into().unwrap_or(usize::MAX),
-            tries: config.data.bind_retries.max(1),
+            spare: spare.try_into().unwrap_or(usize::MAX),
+            tries: terms.bind_retries.max(1),
         }
     }
 }
@@ -336,7 +337,8 @@ mod tests {
     #[test]
     fn the_range_is_read_as_vsftpd_reads_it() {
         let range = |text: &str| {
-            Rules::of(&wharf_config::parse(text.as_bytes(), None, &Config::default()).unwrap().config).range
+            let config = wharf_config::parse(text.as_bytes(), None, &wharf_config::Config::default());
+            Rules::of(&crate::terms::terms(&config.unwrap().config), 64).range
         };
         assert_eq!(range(""), 5001..=65535);
         assert_eq!(range("pasv_min_port=80\npasv_max_port=2000"), 1024..=2000);

@@ -12,7 +12,7 @@ use wharf_os::socket;
 use super::clients::{Session, peer_address};
 use super::dial::is_permitted;
 use super::key::Key;
-use super::passive::{Rules, Wish};
+use super::passive::Wish;
 use super::{Listener, TURN, say};
 
 /// As many connections can wait at one port (`wharf_os::socket::listening`).
@@ -26,10 +26,11 @@ impl Listener {
     pub(super) fn expect(&mut self, id: SessionId, number: u32, anyone: bool) {
         let Some(session) = self.sessions.get(&id).copied() else { return };
         self.dials.cancel(&self.poller, id);
-        let until = after(self.config.limits.accept_timeout, GRACE);
+        let until = after(self.terms_of(id).accept_timeout, GRACE);
         let peer = peer_address(session.peer);
         let wish = Wish { session: id, number, peer, house: session.house, anyone, until };
-        let port = self.passive.prepare(&self.poller, &wish, &Rules::of(&self.config)).and_then(|port| {
+        let rules = self.rules_of(id);
+        let port = self.passive.prepare(&self.poller, &wish, &rules).and_then(|port| {
             self.accept_at_most(BACKLOG, port);
             self.passive.hold(port, wish)
         });
@@ -38,7 +39,7 @@ impl Listener {
 
     pub(super) fn forget(&mut self, id: SessionId) {
         self.dials.cancel(&self.poller, id);
-        self.passive.release(&self.poller, id, &Rules::of(&self.config));
+        self.passive.release(&self.poller, id, &self.rules());
     }
 
     /// Gives the connections at a passive port to those who expect them, and closes the others.
@@ -54,7 +55,7 @@ impl Listener {
                 Ok(None) => return,
                 Err(error) => return self.rest(Key::Passive(number), &error),
             };
-            let rules = Rules::of(&self.config);
+            let rules = self.rules();
             let Some((id, wish)) = self.passive.claim(&self.poller, number, peer_address(peer), &rules)
             else {
                 continue;
@@ -71,9 +72,10 @@ impl Listener {
     /// Only where ports are plenty: nobody else's transfer waits for a promise.
     fn promise(&mut self, id: SessionId, session: Session, number: u32) -> Option<u16> {
         let peer = peer_address(session.peer);
-        let until = after(self.config.limits.accept_timeout, GRACE + Duration::from_secs(PROMISE));
+        let until = after(self.terms_of(id).accept_timeout, GRACE + Duration::from_secs(PROMISE));
         let wish = Wish { session: id, number, peer, house: session.house, anyone: false, until };
-        let port = self.passive.spare_port(&wish, &Rules::of(&self.config))?;
+        let rules = self.rules_of(id);
+        let port = self.passive.spare_port(&wish, &rules)?;
         self.passive.hold(port, wish)
     }
 
@@ -82,28 +84,17 @@ impl Listener {
         let Some(session) = self.sessions.get(&id).copied() else { return };
         self.forget(id);
         let to = with_scope(socket::canonical(to), session.peer);
-        if !is_permitted(session.peer, to, self.config.data.port_promiscuous) {
+        let terms = self.terms_of(id);
+        if !is_permitted(session.peer, to, terms.port_promiscuous) {
             return self.tell_dialled(id, DialOutcome::Forbidden);
         }
-        let from = self.source(session.local, to);
-        let until = after(self.config.limits.connect_timeout, Duration::ZERO);
+        let from = source(session.local, to, terms.source_port);
+        let until = after(terms.connect_timeout, Duration::ZERO);
         match self.dials.begin(&self.poller, id, (from, to), until) {
             Ok(false) => {}
             Ok(true) => self.note_other_port(from.port()),
             Err(_) => self.tell_dialled(id, DialOutcome::Failed),
         }
-    }
-
-    /// Where an active data connection comes from: the address the client called.
-    fn source(&self, local: SocketAddr, to: SocketAddr) -> SocketAddr {
-        let data = &self.config.data;
-        let port = if data.connect_from_port_20 { data.ftp_data_port } else { 0 };
-        let mut from = socket::canonical(local);
-        if from.is_ipv4() != to.is_ipv4() {
-            return socket::unspecified_for(to, port);
-        }
-        from.set_port(port);
-        from
     }
 
     /// Says once that data connections do not come from the port that was asked for.
@@ -143,6 +134,16 @@ impl Listener {
 /// The moment a number of seconds from now; 0 seconds mean never, as everywhere in the configuration.
 fn after(seconds: u32, grace: Duration) -> Option<Instant> {
     (seconds != 0).then(|| Instant::now() + Duration::from_secs(seconds.into()) + grace)
+}
+
+/// Where an active data connection comes from: the address the client called.
+fn source(local: SocketAddr, to: SocketAddr, port: u16) -> SocketAddr {
+    let mut from = socket::canonical(local);
+    if from.is_ipv4() != to.is_ipv4() {
+        return socket::unspecified_for(to, port);
+    }
+    from.set_port(port);
+    from
 }
 
 /// Adds the interface of a link-local peer, which no FTP command can name.

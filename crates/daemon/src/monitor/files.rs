@@ -1,6 +1,6 @@
 //! Files that a session's policy is made of and only the monitor can open; changes act without a signal.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -28,8 +28,12 @@ pub(super) struct Watched {
     version: Version,
 }
 
-/// Device, inode, size, and time of the last change.
-type Version = (u64, u64, u64, i64, i64);
+/// What tells a file from what stood under its name before: device, inode, size, and time of the last change.
+pub(super) type Version = (u64, u64, u64, i64, i64);
+
+pub(super) fn version(it: &Metadata) -> Version {
+    (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec())
+}
 
 impl Files {
     /// Opens what the configuration names.
@@ -80,8 +84,7 @@ fn newer(open: &Watched, name: &[u8]) -> Option<Watched> {
 }
 
 fn watch(file: File) -> std::io::Result<Watched> {
-    let it = file.metadata()?;
-    Ok(Watched { version: (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec()), file })
+    Ok(Watched { version: version(&file.metadata()?), file })
 }
 
 /// Reads a list of whole lines for a decision of our own (e-mail lists, `chroot_list_file`).

@@ -1,26 +1,37 @@
 //! Who comes in: anonymous logins are decided here, others by one auth process for each attempt.
+//!
+//! Whom a proven name is then served as, and where, is in `served.rs`.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde_bytes::ByteBuf;
+use wharf_config::Config;
 use wharf_ipc::SessionId;
-use wharf_ipc::auth::{Account, Attempt, Verdict as AuthVerdict};
+use wharf_ipc::auth::{Attempt, Question, Reason, Verdict as AuthVerdict};
 use wharf_ipc::link::Link;
-use wharf_ipc::monitor::{ToWorker, Verdict};
+use wharf_ipc::monitor::{Terms, ToListener, ToWorker, Verdict};
 use wharf_os::epoll::Interest;
 use wharf_os::spawn::{Child, Launch};
 use wharf_proto::ftp::server::policy::{Class, UserList};
 use wharf_proto::secret::Secret;
 
 use super::site::Site;
-use super::workers::end;
-use super::{Due, Monitor, files, key, rules};
+use super::workers::{end, end_within};
+use super::{Due, Monitor, files, key};
 
 /// How long PAM may take. Its modules have delays of their own (pam_unix about two seconds after a failure).
 const AUTH_TIME: Duration = Duration::from_secs(30);
+
+/// How long PAM's modules may take to close a session.
+const LEAVE_TIME: Duration = Duration::from_secs(10);
+
+/// How long the listener may take to learn the rules of one user.
+const LISTENER_TIME: Duration = Duration::from_secs(5);
 
 /// How many auth processes run at once; more attempts are refused rather than queued without a bound.
 const AT_ONCE: usize = 64;
@@ -28,18 +39,43 @@ const AT_ONCE: usize = 64;
 /// The longest name and password that are looked at; vsftpd's number.
 const LONGEST: usize = 128;
 
-/// Attempts under way, and verdicts whose delay is not over.
+/// Attempts under way, verdicts whose delay is not over, and processes that hold a PAM session.
 #[derive(Default)]
 pub(super) struct Attempts {
     running: HashMap<u64, Running>,
-    delayed: HashMap<u64, (Waiting, Verdict, Option<OwnedFd>)>,
+    delayed: HashMap<u64, Delayed>,
+    keepers: HashMap<u64, Keeper>,
     last_number: u64,
 }
 
 struct Running {
     child: Child,
-    link: Link<Attempt, AuthVerdict>,
+    link: Link<Question, AuthVerdict>,
     waiting: Waiting,
+    then: Then,
+}
+
+/// A verdict that is not told yet.
+struct Delayed {
+    waiting: Waiting,
+    verdict: Verdict,
+    channel: Option<OwnedFd>,
+    /// The listener knows what it has to know.
+    agreed: bool,
+}
+
+/// A process that holds the PAM session of one login.
+struct Keeper {
+    child: Child,
+    link: Link<Question, AuthVerdict>,
+}
+
+/// What the answer of an auth process is for.
+pub(super) enum Then {
+    /// The login itself.
+    ComeIn,
+    /// The account that a proven guest is served as.
+    ServeGuest(Box<super::served::Guest>),
 }
 
 /// A session that waits for a verdict, and what it will be told besides.
@@ -50,11 +86,22 @@ pub(super) struct Waiting {
     pub(super) user: Vec<u8>,
     pub(super) class: Class,
     pub(super) overlay: Vec<u8>,
+    /// What the listener has to know before this user's first transfer, when it differs from the site's.
+    pub(super) terms: Option<Terms>,
+    /// The configuration that holds for this client.
+    pub(super) config: Arc<Config>,
 }
 
 impl Attempts {
     pub(super) fn children(&mut self) -> impl Iterator<Item = &mut Child> {
         self.running.values_mut().map(|running| &mut running.child)
+    }
+
+    /// Lets every PAM session be closed by its modules, all at once and for a bounded time.
+    pub(super) fn end_keepers(&mut self) {
+        let mut leaving: Vec<Child> = self.keepers.drain().map(|(_, keeper)| keeper.child).collect();
+        let until = std::time::Instant::now() + LEAVE_TIME;
+        leaving.iter_mut().for_each(|child| end_within(child, until));
     }
 }
 
@@ -68,102 +115,94 @@ impl Monitor {
         name: Vec<u8>,
         password: Secret,
     ) {
-        let mut waiting =
-            Waiting { worker, session, user: name.clone(), class: Class::Local, overlay: Vec::new() };
-        let failures = self.workers.known(worker, session).map_or(0, |known| known.failures);
-        if failures >= self.settings.config.limits.max_login_fails.max(1) {
+        let known = self.workers.known(worker, session);
+        let failures = known.as_ref().map_or(0, |known| known.failures);
+        let config = known.and_then(|known| known.config.clone());
+        let config = config.unwrap_or_else(|| Arc::clone(&self.settings.config));
+        let mut waiting = Waiting {
+            worker,
+            session,
+            user: name.clone(),
+            class: Class::Local,
+            overlay: Vec::new(),
+            terms: None,
+            config: Arc::clone(&config),
+        };
+        if failures >= config.limits.max_login_fails.max(1) {
             return self.settle_attempt(waiting, refused("too many failures"), None);
         }
-        let config = &self.settings.config;
         if config.anonymous.anonymous_enable && is_anonymous(&name) {
             waiting.class = Class::Anonymous;
             return self.attempt_anonymously(waiting, &password);
         }
-        if !config.access.local_enable {
-            return self.settle_attempt(waiting, refused("local_enable is off"), None);
+        if let Some(refusal) = refused_at_once(&config, &name, &password) {
+            return self.settle_attempt(waiting, refused(refusal), None);
         }
-        if name.len() > LONGEST || password.expose().len() > LONGEST {
-            return self.settle_attempt(waiting, refused("name or password too long"), None);
-        }
-        if self.is_listed_out(&name) {
-            return self.settle_attempt(waiting, refused("the user list says no"), None);
-        }
-        if self.attempts.running.len() >= AT_ONCE {
-            eprintln!("wharfd: monitor: {AT_ONCE} logins are being checked already; one more is refused");
-            return self.settle_attempt(waiting, refused("too many attempts at once"), None);
-        }
-        let attempt = Attempt {
-            service: config.access.pam_service_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        let attempt = self.attempt_for_auth(&config, name, password, peer);
+        self.ask_auth(&Question::Prove(attempt), waiting, Then::ComeIn);
+    }
+
+    fn attempt_for_auth(&self, config: &Config, name: Vec<u8>, password: Secret, peer: IpAddr) -> Attempt {
+        let access = &config.access;
+        Attempt {
+            service: access.pam_service_name.as_ref().map(ToString::to_string).unwrap_or_default(),
             name,
             password,
-            peer: peer.to_string(),
+            peer,
+            reverse_lookup: access.reverse_lookup_enable,
+            open_session: access.session_support,
+            users_file: config.wharf.virtual_users_file.as_ref().map(|file| ByteBuf::from(file.to_vec())),
             system_accounts: !self.site.is_share(),
             shared: match &self.site {
                 Site::Share(share) => share.login.clone(),
                 Site::Classic(_) => None,
             },
-        };
-        if let Err(error) = self.start_auth(&attempt, waiting.clone()) {
-            eprintln!("wharfd: monitor: cannot check a password: {error}");
-            self.settle_attempt(waiting, refused("no auth process"), None);
         }
     }
 
     fn attempt_anonymously(&mut self, mut waiting: Waiting, password: &Secret) {
-        let listed =
-            |name: Option<&bstr::BString>| name.map(|name| files::lines(name)).unwrap_or(Ok(Vec::new()));
-        let anonymous = &self.settings.config.anonymous;
-        let mut welcome = true;
-        if anonymous.deny_email_enable {
-            // A list that cannot be read lets nobody in: it was meant to keep somebody out.
-            welcome &= listed(anonymous.banned_email_file.as_ref())
-                .is_ok_and(|banned| !banned.iter().any(|line| line == password.expose()));
-        }
-        if anonymous.secure_email_list_enable {
-            // Compat: an empty list admits everybody, as in vsftpd.
-            welcome &= listed(anonymous.email_password_file.as_ref())
-                .is_ok_and(|known| known.is_empty() || known.iter().any(|line| line == password.expose()));
-        }
-        let Some(account) = self.settings.anonymous.clone().filter(|_| welcome) else {
+        let Some(account) = self.settings.anonymous.clone().filter(|_| is_welcome(&waiting.config, password))
+        else {
             return self.settle_attempt(waiting, refused("the e-mail lists say no"), None);
         };
         waiting.user.clone_from(&account.name);
-        match self.user_config(&mut waiting) {
-            Ok(config) => {
-                let become_it = wharf_os::identity::is_root();
-                let start =
-                    rules::anonymous(config.as_ref().unwrap_or(&self.settings.config), &account, become_it);
-                self.enter(&start, waiting);
+        self.serve_anonymous(waiting, &account);
+    }
+
+    /// Starts a process that answers one question about the session that waits.
+    pub(super) fn ask_auth(&mut self, question: &Question, waiting: Waiting, then: Then) {
+        if self.attempts.running.len() >= AT_ONCE {
+            eprintln!("wharfd: monitor: {AT_ONCE} logins are being checked already; one more is refused");
+            return self.settle_attempt(waiting, refused("too many attempts at once"), None);
+        }
+        match self.start_auth(question) {
+            Ok((child, link, number)) => {
+                self.attempts.running.insert(number, Running { child, link, waiting, then });
+                self.in_time(AUTH_TIME, number, Due::AttemptOver);
             }
-            Err(text) => self.settle_attempt(waiting, Verdict::Oops { text }, None),
+            Err(error) => {
+                eprintln!("wharfd: monitor: cannot check a password: {error}");
+                self.settle_attempt(waiting, refused("no auth process"), None);
+            }
         }
     }
 
-    fn is_listed_out(&self, name: &[u8]) -> bool {
-        let access = &self.settings.config.access;
-        if !access.userlist_enable {
-            return false;
-        }
-        let Some(names) = access.userlist_file.as_ref().map(|file| files::lines(file)) else { return false };
-        // A list that cannot be read refuses everybody: it was meant to keep somebody out.
-        names.map_or(true, |names| UserList { names, deny: access.userlist_deny }.refuses(name))
-    }
-
-    fn start_auth(&mut self, attempt: &Attempt, waiting: Waiting) -> io::Result<()> {
-        let (ours, theirs) = Link::<Attempt, AuthVerdict>::pair()?;
+    fn start_auth(&mut self, question: &Question) -> io::Result<(Child, Link<Question, AuthVerdict>, u64)> {
+        let (ours, theirs) = Link::<Question, AuthVerdict>::pair()?;
         let child = Launch::new("auth").descriptor("monitor", theirs.as_fd()).start()?;
         drop(theirs);
-        ours.send(attempt)?;
+        ours.send(question)?;
         ours.set_nonblocking(true)?;
         self.attempts.last_number += 1;
         let number = self.attempts.last_number;
         self.poller.add(&ours, key::ATTEMPT | number, Interest::Read)?;
-        self.attempts.running.insert(number, Running { child, link: ours, waiting });
-        self.in_time(AUTH_TIME, number, Due::AttemptOver);
-        Ok(())
+        Ok((child, ours, number))
     }
 
     pub(super) fn hear_attempt(&mut self, number: u64) {
+        if self.attempts.keepers.contains_key(&number) {
+            return self.keeper_ended(number);
+        }
         let Some(running) = self.attempts.running.get(&number) else { return };
         let verdict = match running.link.receive(&mut self.scratch) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -176,6 +215,7 @@ impl Monitor {
         self.auth_has_spoken(number, verdict);
     }
 
+    /// The time of an attempt, or of a process that was told to leave, is over.
     pub(super) fn attempt_over(&mut self, number: u64) {
         if self.attempts.running.contains_key(&number) {
             eprintln!(
@@ -188,107 +228,133 @@ impl Monitor {
 
     fn auth_has_spoken(&mut self, number: u64, verdict: AuthVerdict) {
         let Some(mut running) = self.attempts.running.remove(&number) else { return };
-        let _ = self.poller.remove(&running.link);
-        end(&mut running.child);
         let waiting = running.waiting;
-        match verdict {
-            AuthVerdict::Identity(account) => self.come_in(waiting, &account),
-            AuthVerdict::Shared => self.come_in_shared(waiting),
-            AuthVerdict::Refused { reason, detail } => {
-                let user = String::from_utf8_lossy(&waiting.user).escape_debug().to_string();
-                eprintln!("wharfd: login of {user} refused ({reason:?}): {detail}");
-                if reason == wharf_ipc::auth::Reason::NoAccount {
-                    let text = [b"cannot locate user entry:", waiting.user.as_slice()].concat();
-                    return self.settle_attempt(waiting, Verdict::Oops { text }, None);
-                }
-                self.settle_attempt(waiting, refused(&detail), None);
+        if let AuthVerdict::Proven { has_session: true, .. } = &verdict {
+            self.keep(number, Keeper { child: running.child, link: running.link }, &waiting);
+        } else {
+            let _ = self.poller.remove(&running.link);
+            end(&mut running.child);
+        }
+        match (running.then, verdict) {
+            (Then::ComeIn, AuthVerdict::Proven { name, account, .. }) => {
+                self.serve_proven(waiting, name, account);
             }
+            (Then::ComeIn, AuthVerdict::Virtual(account)) => self.serve_virtual(waiting, &account),
+            (Then::ComeIn, AuthVerdict::Shared) => self.serve_shared(waiting),
+            (Then::ServeGuest(guest), AuthVerdict::Account(account)) => {
+                self.serve_guest(waiting, &guest, account.as_ref());
+            }
+            (_, AuthVerdict::Refused { reason, detail }) => self.refuse(waiting, reason, &detail),
+            _ => self.refuse(waiting, Reason::Broken, "the auth process answered another question"),
         }
     }
 
-    fn come_in(&mut self, mut waiting: Waiting, account: &Account) {
-        waiting.user.clone_from(&account.name);
-        let main = &self.settings.config;
-        let listed = match (main.jail.chroot_list_enable, &main.jail.chroot_list_file) {
-            (true, Some(file)) => match files::lines(file) {
-                Ok(names) => names.contains(&waiting.user),
-                Err(_) => {
-                    let text = [b"could not read chroot() list file:", file.as_slice()].concat();
-                    return self.settle_attempt(waiting, Verdict::Oops { text }, None);
-                }
-            },
-            _ => false,
-        };
-        let jailed = rules::is_jailed(main, listed);
-        match self.user_config(&mut waiting) {
-            Ok(config) => {
-                let start = rules::local(config.as_ref().unwrap_or(&self.settings.config), account, jailed);
-                self.enter(&start, waiting);
-            }
-            Err(text) => self.settle_attempt(waiting, Verdict::Oops { text }, None),
+    fn refuse(&mut self, waiting: Waiting, reason: Reason, detail: &str) {
+        let user = waiting.user.escape_ascii();
+        eprintln!("wharfd: login of {user} refused ({reason:?}): {detail}");
+        self.settle_attempt(waiting, refused(detail), None);
+    }
+
+    /// Remembers the process that holds a PAM session; a session that has gone meanwhile leaves at once.
+    fn keep(&mut self, number: u64, keeper: Keeper, waiting: &Waiting) {
+        self.attempts.keepers.insert(number, keeper);
+        match self.workers.known(waiting.worker, waiting.session) {
+            Some(known) => known.keeper = Some(number),
+            None => self.leave_pam(number),
         }
     }
 
-    /// The one account of a shared folder sees the folder, as the process that shares it does.
-    fn come_in_shared(&mut self, waiting: Waiting) {
-        let Some(account) = self.settings.anonymous.clone() else { return };
-        let become_it = wharf_os::identity::is_root();
-        let mut start = rules::anonymous(&self.settings.config, &account, become_it);
-        start.rules = rules::rules(&self.settings.config, Class::Local);
-        start.user.clone_from(&waiting.user);
-        self.enter(&start, waiting);
+    /// Tells the process that holds a PAM session that the login is over.
+    pub(super) fn leave_pam(&mut self, number: u64) {
+        let Some(keeper) = self.attempts.keepers.get(&number) else { return };
+        let _ = keeper.link.send(&Question::Leave);
+        self.in_time(LEAVE_TIME, number, Due::KeeperOver);
     }
 
-    /// Reads the user's own configuration; the session gets it whole.
-    fn user_config(&self, waiting: &mut Waiting) -> Result<Option<wharf_config::Config>, Vec<u8>> {
-        match self.settings.config.load_user(&waiting.user) {
-            Ok(None) => Ok(None),
-            Ok(Some(loaded)) => {
-                for option in rules::of_the_listener(&self.settings.config, &loaded.config) {
-                    let user = String::from_utf8_lossy(&waiting.user);
-                    eprintln!(
-                        "wharfd: the file of user {user}: {option} is not carried out for single users yet"
-                    );
-                }
-                waiting.overlay = loaded.config.to_text();
-                Ok(Some(loaded.config))
-            }
-            Err(problems) => {
-                super::site::report(&problems);
-                Err(problems
-                    .first()
-                    .map_or_else(|| b"bad user file".to_vec(), |first| first.message.clone().into_bytes()))
-            }
-        }
+    /// A process with a PAM session has closed its channel, or has had the time to.
+    pub(super) fn keeper_ended(&mut self, number: u64) {
+        let Some(mut keeper) = self.attempts.keepers.remove(&number) else { return };
+        let _ = self.poller.remove(&keeper.link);
+        // It closes the channel as its last act, so there is nothing left to wait for.
+        end(&mut keeper.child);
     }
 
     /// Tells the session its verdict, after the delay that the configuration wants.
     pub(super) fn settle_attempt(&mut self, waiting: Waiting, verdict: Verdict, channel: Option<OwnedFd>) {
-        let limits = &self.settings.config.limits;
+        let limits = &waiting.config.limits;
         let delay = match &verdict {
             Verdict::Granted(_) => limits.delay_successful_login,
             Verdict::Refused { .. } => limits.delay_failed_login,
             Verdict::Oops { .. } => 0,
         };
+        if let Verdict::Oops { text } = &verdict {
+            self.die(text, &waiting);
+        }
         self.attempts.last_number += 1;
         let number = self.attempts.last_number;
-        self.attempts.delayed.insert(number, (waiting, verdict, channel));
-        if delay == 0 {
+        let wait = Duration::from_secs(u64::from(delay));
+        // A session that knew its verdict sooner than the listener its rules could have its first transfer by the
+        // site's.
+        let terms = waiting.terms.clone().filter(|_| matches!(verdict, Verdict::Granted(_)));
+        let session = waiting.session;
+        let agreed = terms.is_none();
+        self.attempts.delayed.insert(number, Delayed { waiting, verdict, channel, agreed });
+        match terms {
+            Some(terms) => {
+                self.tell_listener(ToListener::Agree { session, number, terms });
+                self.in_time(LISTENER_TIME, number, Due::Verdict);
+            }
+            None => self.tell_verdict_in(wait, number),
+        }
+    }
+
+    fn tell_verdict_in(&mut self, wait: Duration, number: u64) {
+        if wait.is_zero() {
             self.tell_verdict(number);
         } else {
-            self.in_time(Duration::from_secs(u64::from(delay)), number, Due::Verdict);
+            self.in_time(wait, number, Due::Verdict);
+        }
+    }
+
+    /// The listener knows the rules of a user who waits.
+    pub(super) fn agreed(&mut self, number: u64) {
+        let Some(delayed) = self.attempts.delayed.get_mut(&number) else { return };
+        delayed.agreed = true;
+        let seconds = delayed.waiting.config.limits.delay_successful_login;
+        self.tell_verdict_in(Duration::from_secs(u64::from(seconds)), number);
+    }
+
+    /// Says a login's fatal error where the administrator looks: `log_die` adds the system's log.
+    fn die(&self, text: &[u8], waiting: &Waiting) {
+        let text = String::from_utf8_lossy(text).escape_debug().to_string();
+        let user = waiting.user.escape_ascii();
+        eprintln!("wharfd: login of {user} ended: 500 OOPS: {text}");
+        if waiting.config.log.log_die {
+            super::logs::to_system_log(&text);
         }
     }
 
     pub(super) fn tell_verdict(&mut self, number: u64) {
-        let Some((waiting, verdict, channel)) = self.attempts.delayed.remove(&number) else { return };
+        let Some(Delayed { waiting, mut verdict, channel, agreed }) = self.attempts.delayed.remove(&number)
+        else {
+            return;
+        };
+        if !agreed {
+            // Security: the user's rules may be the stricter ones.
+            eprintln!("wharfd: monitor: the listener does not take the rules of a user's file; refused");
+            verdict = refused("the listener does not take the rules of the user's file");
+        }
         let Some(known) = self.workers.known(waiting.worker, waiting.session) else { return };
         known.asking = false;
         if matches!(verdict, Verdict::Refused { .. }) {
             known.failures += 1;
         }
+        let keeper = if matches!(verdict, Verdict::Granted(_)) { None } else { known.keeper.take() };
         let message = ToWorker::Verdict { session: waiting.session, verdict };
         self.tell_worker(waiting.worker, message, channel.into_iter().collect());
+        if let Some(keeper) = keeper {
+            self.leave_pam(keeper);
+        }
     }
 }
 
@@ -296,10 +362,49 @@ fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"ftp") || name.eq_ignore_ascii_case(b"anonymous")
 }
 
+/// What needs no password to be refused, and why.
+fn refused_at_once(config: &Config, name: &[u8], password: &Secret) -> Option<&'static str> {
+    if !config.access.local_enable {
+        return Some("local_enable is off");
+    }
+    if name.len() > LONGEST || password.expose().len() > LONGEST {
+        return Some("name or password too long");
+    }
+    is_listed_out(config, name).then_some("the user list says no")
+}
+
+fn is_listed_out(config: &Config, name: &[u8]) -> bool {
+    let access = &config.access;
+    if !access.userlist_enable {
+        return false;
+    }
+    let Some(names) = access.userlist_file.as_ref().map(|file| files::lines(file)) else { return false };
+    // A list that cannot be read refuses everybody: it was meant to keep somebody out.
+    names.map_or(true, |names| UserList { names, deny: access.userlist_deny }.refuses(name))
+}
+
+/// What the e-mail lists say to an anonymous password.
+fn is_welcome(config: &Config, password: &Secret) -> bool {
+    let listed = |name: Option<&bstr::BString>| name.map(|name| files::lines(name)).unwrap_or(Ok(Vec::new()));
+    let anonymous = &config.anonymous;
+    let mut welcome = true;
+    if anonymous.deny_email_enable {
+        // A list that cannot be read lets nobody in: it was meant to keep somebody out.
+        welcome &= listed(anonymous.banned_email_file.as_ref())
+            .is_ok_and(|banned| !banned.iter().any(|line| line == password.expose()));
+    }
+    if anonymous.secure_email_list_enable {
+        // Compat: an empty list admits everybody, as in vsftpd.
+        welcome &= listed(anonymous.email_password_file.as_ref())
+            .is_ok_and(|known| known.is_empty() || known.iter().any(|line| line == password.expose()));
+    }
+    welcome
+}
+
 fn refused(detail: &str) -> Verdict {
     Verdict::Refused { detail: detail.to_owned() }
 }
 
 fn refused_by_auth(detail: &str) -> AuthVerdict {
-    AuthVerdict::Refused { reason: wharf_ipc::auth::Reason::Broken, detail: detail.to_owned() }
+    AuthVerdict::Refused { reason: Reason::Broken, detail: detail.to_owned() }
 }

@@ -91,6 +91,15 @@ impl Logs {
     }
 }
 
+/// Sends a fatal error to the system's log (`log_die`); a log that nobody reads is no second error.
+pub(super) fn to_system_log(text: &str) {
+    // Facility ftp (11), severity warning (4): syslog(3)'s numbers.
+    let line = format!("<{}>vsftpd[{}]: 500 OOPS: {text}", 11 * 8 + 4, std::process::id());
+    if let Ok(socket) = wharf_os::socket::system_log() {
+        let _ = rustix::net::send(&socket, line.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
+    }
+}
+
 impl Log {
     fn was_rotated(&self) -> bool {
         let Ok(open) = self.file.metadata() else { return true };

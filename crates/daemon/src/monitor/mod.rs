@@ -6,17 +6,20 @@
 //! | | |
 //! |---|---|
 //! | what is served | `site.rs`, `files.rs`, `logs.rs` |
-//! | who comes in | `login.rs` |
+//! | who may knock | `door.rs` |
+//! | who comes in, and as whom | `login.rs`, `served.rs` |
 //! | identities and their brokers | `brokers.rs`, `rules.rs` |
 //! | workers and listener | `workers.rs` |
 
 mod brokers;
+mod door;
 mod files;
 mod login;
 mod logs;
 mod powers;
 pub mod resolver;
 mod rules;
+mod served;
 mod site;
 mod workers;
 
@@ -111,6 +114,7 @@ mod key {
     pub(super) const WORKER: u64 = 2 << 56;
     pub(super) const BROKER: u64 = 3 << 56;
     pub(super) const ATTEMPT: u64 = 4 << 56;
+    pub(super) const DOOR: u64 = 5 << 56;
     pub(super) const NUMBER: u64 = (1 << 56) - 1;
 }
 
@@ -124,6 +128,7 @@ struct Monitor {
     listener: Listener,
     workers: Workers,
     brokers: Brokers,
+    door: door::Door,
     attempts: Attempts,
     later: BinaryHeap<Later>,
     looked_around: Instant,
@@ -147,6 +152,10 @@ enum Due {
     Verdict,
     /// The auth process with this number has had its time.
     AttemptOver,
+    /// The process with this PAM session has had the time to close it.
+    KeeperOver,
+    /// The name that the door asked for under this number has not come.
+    NameOver,
     /// The broker with this number may be idle.
     BrokerIdle,
     /// The successor of the worker with this number, which died at once, is to be started.
@@ -189,6 +198,7 @@ impl Monitor {
             signals,
             workers: Workers::default(),
             brokers: Brokers::default(),
+            door: door::Door::default(),
             attempts: Attempts::default(),
             later: BinaryHeap::new(),
             looked_around: Instant::now(),
@@ -220,7 +230,8 @@ impl Monitor {
 
     /// Leaves no process behind: what has not ended by itself is ended, and every one is waited for.
     fn end_everyone(&mut self) {
-        let attempts = self.attempts.children();
+        self.attempts.end_keepers();
+        let attempts = self.attempts.children().chain(self.door.children());
         let brokers = self.brokers.children();
         let (listener, workers) = (self.listener.child(), self.workers.children());
         for child in attempts.chain(brokers).chain(workers).chain([listener]) {
@@ -236,6 +247,7 @@ impl Monitor {
             key::WORKER => self.hear_worker(number, event),
             key::BROKER => self.hear_broker(number, event),
             key::ATTEMPT => self.hear_attempt(number),
+            key::DOOR => self.hear_door(number),
             _ => {}
         }
     }
@@ -305,6 +317,8 @@ impl Monitor {
             match later.due {
                 Due::Verdict => self.tell_verdict(later.number),
                 Due::AttemptOver => self.attempt_over(later.number),
+                Due::NameOver => self.name_over(later.number),
+                Due::KeeperOver => self.keeper_ended(later.number),
                 Due::BrokerIdle => self.broker_idle(later.number),
                 Due::Worker => self.replace_worker(),
             }

@@ -1,16 +1,35 @@
-//! Looks one host name up in a process of its own, without privilege: what a name server says is network input.
+//! Looks one host name or address up in a process of its own, without privilege: what a name server says is network
+//! input.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wharf_ipc::link::Link;
+use wharf_os::host_name::{self, HostName};
 use wharf_os::spawn::{Inherited, Launch};
 use wharf_os::{identity, process};
 
 /// How long a name server may take at start and at reload.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first argument of a resolver that is to find an address's name; any other is the name whose address is wanted.
+pub(super) const NAME_OF: &str = "--name-of";
+
+/// What a resolver found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Found {
+    /// A name's address.
+    Address(Option<Ipv4Addr>),
+    /// An address's name, which has that address.
+    Name(String),
+    /// An address's name, which has other addresses.
+    Contradicted,
+    /// The address has no name.
+    Nameless,
+}
 
 /// Asks for a name's IPv4 address.
 ///
@@ -20,7 +39,7 @@ pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
     if let Ok(address) = host.trim().parse() {
         return Ok(address);
     }
-    let (ours, theirs) = Link::<(), Option<Ipv4Addr>>::pair()?;
+    let (ours, theirs) = Link::<(), Found>::pair()?;
     let mut child = Launch::new("resolver")
         .descriptor("monitor", std::os::fd::AsFd::as_fd(&theirs))
         .argument(host)
@@ -35,7 +54,10 @@ pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
     } else {
         let answer = ours.receive(&mut wharf_ipc::link::scratch())?;
         answer
-            .and_then(|received| received.message)
+            .and_then(|received| match received.message {
+                Found::Address(address) => address,
+                Found::Name(_) | Found::Contradicted | Found::Nameless => None,
+            })
             .ok_or_else(|| io::Error::other("there is no such IPv4 host"))
     };
     child.kill(rustix::process::Signal::KILL)?;
@@ -54,17 +76,28 @@ pub fn run(inherited: &mut Inherited) -> ExitCode {
 fn answer(inherited: &mut Inherited) -> io::Result<()> {
     process::die_with_parent()?;
     process::no_core()?;
-    let monitor: Link<Option<Ipv4Addr>, ()> = Link::from(inherited.require("monitor")?);
+    let monitor: Link<Found, ()> = Link::from(inherited.require("monitor")?);
     if let (true, Some(nobody)) = (identity::is_root(), identity::lookup(b"nobody")?) {
         identity::become_user(nobody.uid, nobody.gid, &[])?;
     }
     process::no_new_privileges()?;
-    let host = inherited.arguments().first().and_then(|host| host.to_str()).unwrap_or_default();
-    let found = (host, 0).to_socket_addrs().ok().and_then(|mut found| {
-        found.find_map(|address| match address.ip() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-    });
+    let arguments = inherited.arguments();
+    let argument = |at: usize| arguments.get(at).and_then(|text| text.to_str()).unwrap_or_default();
+    let found = match (argument(0), argument(1).parse()) {
+        (NAME_OF, Ok(address)) => match host_name::confirmed(address) {
+            HostName::Confirmed(name) => Found::Name(name),
+            HostName::Contradicted(_) => Found::Contradicted,
+            HostName::Unknown => Found::Nameless,
+        },
+        (host, _) => Found::Address(address_of(host)),
+    };
     monitor.send(&found)
+}
+
+fn address_of(host: &str) -> Option<Ipv4Addr> {
+    let mut found = (host, 0).to_socket_addrs().ok()?;
+    found.find_map(|address| match address.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use bstr::ByteSlice;
 use serde_bytes::ByteBuf;
 use wharf_config::Config;
 use wharf_ipc::auth::Account;
@@ -26,34 +27,59 @@ pub(super) fn anonymous(config: &Config, account: &wharf_os::identity::Account, 
     }
 }
 
-/// The broker of a local account: the whole system with its rights, or jailed.
+/// The broker of an account at home: the whole system with its rights, or jailed.
 ///
-/// `jailed` is decided from the main configuration, `config` is the user's own.
-pub(super) fn local(config: &Config, account: &Account, jailed: bool) -> Start {
-    let home = account.home.as_slice();
-    let (outer, inner) = split_home(config, home);
-    let mut start = Vec::new();
-    let root = if jailed {
-        let root =
-            outer.map_or_else(|| local_root(config, home).unwrap_or_else(|| home.to_vec()), <[u8]>::to_vec);
-        if let (Some(_), Some(inner)) = (outer, inner) {
-            start.push(ByteBuf::from([root.as_slice(), inner].concat()));
-        }
-        start.push(ByteBuf::from(root.clone()));
-        root
-    } else {
-        start.extend(local_root(config, home).map(ByteBuf::from));
-        start.push(ByteBuf::from(home.to_vec()));
-        b"/".to_vec()
+/// `jailed` is decided from the site's configuration, `config` is the user's own. `None` when the login name would stand
+/// in a path (`user_sub_token`) and leads elsewhere.
+pub(super) fn home(
+    config: &Config,
+    account: &Account,
+    class: Class,
+    login: &[u8],
+    jailed: bool,
+) -> Option<Start> {
+    let home = with_name(config, &account.home, login)?;
+    let wish = match &config.jail.local_root {
+        Some(root) => Some(below(&home, with_name(config, root, login)?)),
+        None => None,
     };
+    let (outer, inner) = split_home(config, &home);
+    if jailed {
+        let root = outer.map_or_else(|| wish.unwrap_or_else(|| home.clone()), <[u8]>::to_vec);
+        let mut start = jail(config, account, class, &root);
+        if let (Some(_), Some(inner)) = (outer, inner) {
+            start.start.insert(0, ByteBuf::from([root.as_slice(), inner].concat()));
+        }
+        return Some(start);
+    }
+    let mut start = jail(config, account, class, b"/");
+    start.start = wish.into_iter().chain([home]).map(ByteBuf::from).collect();
+    Some(start)
+}
+
+/// The broker of an account shut into a directory.
+pub(super) fn jail(config: &Config, account: &Account, class: Class, root: &[u8]) -> Start {
     Start {
         user: account.name.clone(),
         identity: Some(Identity { uid: account.uid, gid: account.gid, groups: account.groups.clone() }),
-        root,
-        start,
+        root: root.to_vec(),
+        start: vec![ByteBuf::from(root.to_vec())],
         start_must_work: false,
-        rules: rules(config, Class::Local),
+        rules: rules(config, class),
     }
+}
+
+/// `user_sub_token`: puts the login name into a path, wherever the token stands.
+// Security: a name chooses one directory beneath the others' parent; PAM's data bases may admit `a/../b`.
+fn with_name(config: &Config, path: &[u8], login: &[u8]) -> Option<Vec<u8>> {
+    let Some(token) = config.guest.user_sub_token.as_ref().filter(|token| !token.is_empty()) else {
+        return Some(path.to_vec());
+    };
+    if !path.contains_str(token) {
+        return Some(path.to_vec());
+    }
+    let is_one_name = !login.is_empty() && login != b"." && login != b".." && !login.contains(&b'/');
+    is_one_name.then(|| path.replace(token, login))
 }
 
 /// `passwd_chroot_enable`: `/srv/jail/./inside` is a jail and a start directory.
@@ -65,10 +91,9 @@ fn split_home<'a>(config: &Config, home: &'a [u8]) -> (Option<&'a [u8]>, Option<
     }
 }
 
-/// `local_root`; a relative one is below the home.
-fn local_root(config: &Config, home: &[u8]) -> Option<Vec<u8>> {
-    let root = config.jail.local_root.as_ref()?;
-    Some(if root.first() == Some(&b'/') { root.to_vec() } else { [home, b"/", root].concat() })
+/// A relative path is below the home.
+fn below(home: &[u8], path: Vec<u8>) -> Vec<u8> {
+    if path.first() == Some(&b'/') { path } else { [home, b"/", path.as_slice()].concat() }
 }
 
 /// Tells whether `chroot_local_user` and `chroot_list_enable` jail this name.
@@ -80,7 +105,7 @@ pub(super) fn is_jailed(config: &Config, listed: bool) -> bool {
 /// What the broker enforces.
 pub(super) fn rules(config: &Config, class: Class) -> Rules {
     let write = config.upload.write_enable;
-    let anonymous = class != Class::Local;
+    let anonymous = !class.has_local_rights();
     let anon = &config.anonymous;
     let other = write && (!anonymous || anon.anon_other_write_enable);
     Rules {
@@ -97,11 +122,13 @@ pub(super) fn rules(config: &Config, class: Class) -> Rules {
         file_mode: config.upload.file_open_mode & 0o7777,
         delete_broken: config.upload.delete_failed_uploads,
         lock: config.upload.lock_upload_files,
+        random_unique: config.upload.better_stou,
         deny: pattern(config.download.deny_file.as_ref()),
         hide: pattern(config.listing.hide_file.as_ref()),
         show_dot_files: config.listing.force_dot_files,
         hide_owners: config.listing.hide_ids,
         name_owners: config.listing.text_userdb_names,
+        name_homes: config.listing.tilde_user_enable,
         local_time: config.listing.use_localtime,
         recurse: config.listing.ls_recurse_enable,
         message_file: if config.messages.dirmessage_enable {
@@ -111,21 +138,6 @@ pub(super) fn rules(config: &Config, class: Class) -> Rules {
         },
         sort_limit: config.wharf.sorted_listing_limit,
     }
-}
-
-/// Options of a user's file that the listener would have to carry out and knows for the whole site only.
-pub(super) fn of_the_listener(site: &Config, user: &Config) -> Vec<&'static str> {
-    let (of_site, of_user) = (&site.data, &user.data);
-    let differs = [
-        (of_site.pasv_min_port != of_user.pasv_min_port, "pasv_min_port"),
-        (of_site.pasv_max_port != of_user.pasv_max_port, "pasv_max_port"),
-        (of_site.port_promiscuous != of_user.port_promiscuous, "port_promiscuous"),
-        (of_site.connect_from_port_20 != of_user.connect_from_port_20, "connect_from_port_20"),
-        (of_site.ftp_data_port != of_user.ftp_data_port, "ftp_data_port"),
-        (site.limits.connect_timeout < user.limits.connect_timeout, "a longer connect_timeout"),
-        (site.limits.accept_timeout < user.limits.accept_timeout, "a longer accept_timeout"),
-    ];
-    differs.into_iter().filter_map(|(differs, option)| differs.then_some(option)).collect()
 }
 
 fn pattern(text: Option<&bstr::BString>) -> Option<ByteBuf> {
@@ -151,6 +163,30 @@ mod tests {
         }
     }
 
+    fn local(config: &Config, account: &Account, jailed: bool) -> Start {
+        home(config, account, Class::Local, &account.name, jailed).unwrap()
+    }
+
+    #[test]
+    fn the_login_name_takes_the_place_of_the_token() {
+        let config = config("user_sub_token=$USER\nlocal_root=/srv/$USER/ftp\n");
+        let start = home(&config, &alice("/home/$USER"), Class::Guest, b"bob", true).unwrap();
+        assert_eq!((start.root.as_slice(), start.user.as_slice()), (&b"/srv/bob/ftp"[..], &b"alice"[..]));
+        let free = home(&config, &alice("/home/$USER"), Class::PrivilegedGuest, b"bob", false).unwrap();
+        assert_eq!(free.start, [ByteBuf::from(*b"/srv/bob/ftp"), ByteBuf::from(*b"/home/bob")]);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_stands_in_no_path() {
+        let with_token = config("user_sub_token=$USER\nlocal_root=/srv/$USER\n");
+        for name in [&b"a/../b"[..], b"..", b".", b"", b"/etc"] {
+            assert_eq!(home(&with_token, &alice("/home/x"), Class::Guest, name, true), None, "{name:?}");
+        }
+        assert!(
+            home(&config("local_root=/srv\n"), &alice("/home/x"), Class::Guest, b"a/../b", true).is_some()
+        );
+    }
+
     #[test]
     fn the_list_means_the_jailed_or_the_free() {
         let listed_are_jailed = config("chroot_list_enable=YES\n");
@@ -171,14 +207,6 @@ mod tests {
         assert_eq!(local(&config(""), &alice("/home/alice"), true).root, b"/home/alice");
         assert_eq!(local(&config("local_root=/srv\n"), &alice("/home/alice"), true).root, b"/srv");
         assert_eq!(local(&config("local_root=ftp\n"), &alice("/home/alice"), true).root, b"/home/alice/ftp");
-    }
-
-    #[test]
-    fn what_only_the_listener_could_do_for_one_user_is_named() {
-        let site = config("pasv_min_port=40000\n");
-        assert!(of_the_listener(&site, &site).is_empty());
-        let user = config("pasv_min_port=50000\nport_promiscuous=YES\n");
-        assert_eq!(of_the_listener(&site, &user), ["pasv_min_port", "port_promiscuous"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wharf_config::{Config, Problem, Severity, Source};
 use wharf_ipc::auth::SharedAccount;
@@ -32,11 +33,13 @@ pub struct Share {
 /// What the monitor works from until the next reload.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     /// `Config::to_text`, for the other processes.
     pub(super) text: Vec<u8>,
     /// Whom anonymous sessions run as.
     pub(super) anonymous: Option<Account>,
+    /// Whom guests run as (`guest_username`), when the site has guests.
+    pub(super) guest: Option<wharf_ipc::auth::Account>,
     /// Who owns anonymous uploads (`chown_uploads`).
     pub(super) new_owner: Option<Account>,
     /// `pasv_address`, when it is a name that was resolved.
@@ -74,6 +77,11 @@ impl Site {
             }
             Self::Classic(_) => None,
         };
+        let guest = if config.guest.guest_enable {
+            Some(account(config.guest.guest_username.as_ref(), "guest_username")?.into())
+        } else {
+            None
+        };
         let new_owner = if config.anonymous.chown_uploads {
             Some(account(config.anonymous.chown_username.as_ref(), "chown_username")?)
         } else {
@@ -81,7 +89,7 @@ impl Site {
         };
         let passive_address = if config.data.pasv_addr_resolve { resolve(&config)? } else { None };
         let text = config.to_text();
-        Ok(Settings { config, text, anonymous, new_owner, passive_address })
+        Ok(Settings { config: Arc::new(config), text, anonymous, guest, new_owner, passive_address })
     }
 
     pub(super) fn is_share(&self) -> bool {

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+use wharf_config::Config;
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{FromListener, FromWorker, ToListener, ToWorker};
 use wharf_ipc::{SessionId, listener};
@@ -83,6 +86,10 @@ pub(super) struct Known {
     pub(super) asking: bool,
     /// The broker it is logged in to, and the user number its uploads belong to.
     pub(super) broker: Option<u64>,
+    /// The process that holds its PAM session.
+    pub(super) keeper: Option<u64>,
+    /// The site's configuration with what hosts.allow adds for this client (`VSFTPD_LOAD_CONF`).
+    pub(super) config: Option<Arc<Config>>,
 }
 
 impl Workers {
@@ -116,7 +123,7 @@ impl Monitor {
                         return Ok(());
                     }
                     FromListener::CannotListen { text } => return Err(io::Error::other(text)),
-                    FromListener::WantWorker | FromListener::Drained => {}
+                    FromListener::WantWorker | FromListener::Drained | FromListener::Agreed { .. } => {}
                 },
                 None => self.poller.wait(&mut ready, None)?,
             }
@@ -244,6 +251,10 @@ impl Monitor {
     ) -> Result<(), &'static str> {
         let Some(worker) = self.workers.running.get_mut(&number) else { return Ok(()) };
         match received.message {
+            FromWorker::Knock { session, peer, local } => {
+                worker.sessions.entry(session).or_default();
+                self.knocked(number, session, peer, local);
+            }
             FromWorker::Login { session, peer, ref name, ref password } => {
                 let known = worker.sessions.entry(session).or_default();
                 if known.asking || known.broker.is_some() {
@@ -261,24 +272,24 @@ impl Monitor {
                 self.tell_worker(number, ToWorker::OwnerChanged { session, done }, Vec::new());
             }
             FromWorker::Gone { session } => {
-                let broker = worker.sessions.remove(&session).and_then(|known| known.broker);
-                if let Some(broker) = broker {
-                    self.left_broker(broker);
-                }
+                let known = worker.sessions.remove(&session);
+                known.into_iter().for_each(|known| self.left(&known));
             }
         }
         Ok(())
+    }
+
+    /// A session is gone: so is what was kept for it.
+    fn left(&mut self, known: &Known) {
+        known.broker.into_iter().for_each(|broker| self.left_broker(broker));
+        known.keeper.into_iter().for_each(|keeper| self.leave_pam(keeper));
     }
 
     fn worker_ended(&mut self, number: u32, why: &str) {
         let Some(mut worker) = self.workers.running.remove(&number) else { return };
         worker.link.unwatch(&self.poller);
         let status = end(&mut worker.child);
-        for known in worker.sessions.values() {
-            if let Some(broker) = known.broker {
-                self.left_broker(broker);
-            }
-        }
+        worker.sessions.values().for_each(|known| self.left(known));
         self.listener.tell(&self.poller, ToListener::WorkerGone { worker: number }, Vec::new());
         if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
             return;
@@ -305,12 +316,17 @@ impl Monitor {
                         eprintln!("wharfd: listener: {text}; it keeps the sockets it had");
                     }
                     FromListener::WantWorker => self.replace_worker(),
+                    FromListener::Agreed { number } => self.agreed(number),
                     FromListener::Drained => {}
                 },
                 Ok(None) => return,
                 Err(_) => return self.listener_ended(),
             }
         }
+    }
+
+    pub(super) fn tell_listener(&mut self, message: ToListener) {
+        self.listener.tell(&self.poller, message, Vec::new());
     }
 
     /// A new listener opens the same sockets; running sessions end their transfers with the old workers.
@@ -360,4 +376,13 @@ pub(super) fn end(child: &mut Child) -> String {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     }
+}
+
+/// Waits for a process that was told to end, and ends it when its time is over.
+pub(super) fn end_within(child: &mut Child, until: Instant) {
+    let left = until.saturating_duration_since(Instant::now());
+    if let Ok(left) = Timespec::try_from(left) {
+        let _ = poll(&mut [PollFd::new(&child.pidfd, PollFlags::IN)], Some(&left));
+    }
+    end(child);
 }

@@ -16,6 +16,7 @@ pub(super) const RHOST: c_int = 4;
 pub(super) const RUSER: c_int = 8;
 
 pub(super) const ESTABLISH_CRED: c_int = 2;
+pub(super) const DELETE_CRED: c_int = 4;
 
 pub(super) const PROMPT_ECHO_OFF: c_int = 1;
 #[cfg(test)]
@@ -77,6 +78,8 @@ pub(super) struct Library {
     pub(super) authenticate: WithNumber,
     pub(super) acct_mgmt: WithNumber,
     pub(super) setcred: WithNumber,
+    pub(super) open_session: WithNumber,
+    pub(super) close_session: WithNumber,
     pub(super) set_item: SetItem,
     pub(super) get_item: GetItem,
     pub(super) strerror: Strerror,
@@ -109,6 +112,8 @@ impl Library {
                 authenticate: *library.get(b"pam_authenticate\0")?,
                 acct_mgmt: *library.get(b"pam_acct_mgmt\0")?,
                 setcred: *library.get(b"pam_setcred\0")?,
+                open_session: *library.get(b"pam_open_session\0")?,
+                close_session: *library.get(b"pam_close_session\0")?,
                 set_item: *library.get(b"pam_set_item\0")?,
                 get_item: *library.get(b"pam_get_item\0")?,
                 strerror: *library.get(b"pam_strerror\0")?,

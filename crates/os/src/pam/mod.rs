@@ -1,8 +1,8 @@
 //! Asks the system's PAM whether a name and a password belong together and may log in.
 //!
 //! The library is loaded when first needed, so the executable starts on machines without it. One attempt is one call,
-//! and it may block for seconds: it belongs in a process of its own, which the monitor ends by a timer. Sessions
-//! (`pam_open_session`) are not opened here.
+//! and it may block for seconds: it belongs in a process of its own, which the monitor ends by a timer. A session
+//! (`pam_open_session`) lasts as long as that process keeps it.
 //!
 //! Compat: stages, items and the way prompts are answered are those of vsftpd 3.0.5, so a service file written for it
 //! works unchanged.
@@ -44,11 +44,50 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// PAM's consent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// PAM's consent. Dropping it ends PAM's part.
 pub struct Verified {
     /// The name to go on with: a module may have replaced the one the peer gave.
     pub user: Vec<u8>,
+    pam: Transaction,
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").finish_non_exhaustive()
+    }
+}
+
+impl Verified {
+    /// Opens the user's session with PAM: limits, home directories and whatever else the service file asks for.
+    ///
+    /// The modules change this process, which is why it is a process of the one login. Blocks as they like.
+    pub fn open_session(mut self) -> Result<OpenSession, Refused> {
+        // SAFETY: the transaction has begun and has not ended, and owns what its conversation points to.
+        let code = unsafe { (self.pam.library.open_session)(self.pam.handle, 0) };
+        self.pam.done(Stage::Session, code)?;
+        Ok(OpenSession { pam: self.pam })
+    }
+}
+
+/// An open session with PAM; dropping it closes it.
+pub struct OpenSession {
+    pam: Transaction,
+}
+
+impl fmt::Debug for OpenSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenSession").finish_non_exhaustive()
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        // SAFETY: opened once, closed only here; the transaction ends after this.
+        unsafe {
+            (self.pam.library.close_session)(self.pam.handle, 0);
+            self.pam.last = (self.pam.library.setcred)(self.pam.handle, library::DELETE_CRED);
+        }
+    }
 }
 
 /// Where an attempt ended.
@@ -62,6 +101,8 @@ pub enum Stage {
     Account,
     /// The user's credentials could not be set up.
     Credentials,
+    /// The session could not be opened.
+    Session,
 }
 
 /// PAM's refusal, for the log; the peer is only ever told that the login was incorrect.
@@ -82,6 +123,7 @@ impl fmt::Display for Refused {
             Stage::Authenticate => "refused the password",
             Stage::Account => "refused the account",
             Stage::Credentials => "could not set up the credentials",
+            Stage::Session => "could not open the session",
         };
         write!(f, "PAM {stage}: {}", self.message)
     }
@@ -111,14 +153,12 @@ pub fn authenticate(request: Request<'_>) -> Result<Verified, Refused> {
 
 fn attempt(request: Request<'_>, configuration: Option<&Path>) -> Result<Verified, Refused> {
     let library = Library::load().map_err(|message| Refused { stage: Stage::Start, code: 0, message })?;
-    let password = c_password(request.password)?;
-    let conversation = Conversation { converse, data: ptr::from_ref(&*password).cast_mut().cast() };
-    let mut pam = Transaction::begin(library, &request, &conversation, configuration)?;
+    let mut pam = Transaction::begin(library, &request, configuration)?;
     pam.set(library::RHOST, &c_text(request.rhost.as_bytes(), "remote host")?)?;
     pam.set(library::TTY, &c_text(request.tty.as_bytes(), "terminal")?)?;
     pam.set(library::RUSER, &c_text(request.ruser, "remote user")?)?;
-    // SAFETY: the three calls take the handle of a transaction that has begun and has not ended, and flags; the
-    // conversation and its password outlive `pam`, which is declared after them.
+    // SAFETY: the three calls take the handle of a transaction that has begun and has not ended, and flags; `pam` owns
+    // what its conversation points to.
     unsafe {
         let code = (library.authenticate)(pam.handle, 0);
         pam.done(Stage::Authenticate, code)?;
@@ -131,7 +171,7 @@ fn attempt(request: Request<'_>, configuration: Option<&Path>) -> Result<Verifie
         let code = (library.setcred)(pam.handle, library::ESTABLISH_CRED);
         pam.done(Stage::Credentials, code)?;
     }
-    Ok(Verified { user })
+    Ok(Verified { user, pam })
 }
 
 /// The password as C wants it; wiped when dropped.
@@ -156,27 +196,30 @@ fn refused_at_start(message: impl Into<String>) -> Refused {
 }
 
 /// A transaction with PAM, ended when dropped, with the outcome of its last call.
-struct Transaction<'a> {
-    library: &'a Library,
+struct Transaction {
+    library: &'static Library,
     handle: *mut RawHandle,
     last: i32,
+    /// What the conversation points to: boxed, so that it stays where it is when the transaction moves.
+    _password: Box<Zeroizing<Vec<u8>>>,
 }
 
-impl<'a> Transaction<'a> {
+impl Transaction {
     fn begin(
-        library: &'a Library,
+        library: &'static Library,
         request: &Request<'_>,
-        conversation: &'a Conversation,
         configuration: Option<&Path>,
     ) -> Result<Self, Refused> {
+        let password = c_password(request.password)?;
+        let conversation = Conversation { converse, data: ptr::from_ref(&*password).cast_mut().cast() };
         let service = c_text(request.service.as_bytes(), "service name")?;
         let user = c_text(request.user, "user name")?;
         let mut handle = ptr::null_mut();
         let code = match (configuration, library.start_confdir) {
             // SAFETY: the strings are NUL-terminated and copied by PAM; the conversation is copied too, and its data
-            // outlives the transaction ('a); the handle is written before it is used.
+            // lives as long as the transaction; the handle is written before it is used.
             (None, _) => unsafe {
-                (library.start)(service.as_ptr(), user.as_ptr(), conversation, &raw mut handle)
+                (library.start)(service.as_ptr(), user.as_ptr(), &raw const conversation, &raw mut handle)
             },
             (Some(directory), Some(start_confdir)) => {
                 let directory = c_text(directory.as_os_str().as_encoded_bytes(), "directory")?;
@@ -185,7 +228,7 @@ impl<'a> Transaction<'a> {
                     start_confdir(
                         service.as_ptr(),
                         user.as_ptr(),
-                        conversation,
+                        &raw const conversation,
                         directory.as_ptr(),
                         &raw mut handle,
                     )
@@ -200,7 +243,7 @@ impl<'a> Transaction<'a> {
                 message: format!("pam_start failed with {code} for the service '{}'", request.service),
             });
         }
-        Ok(Self { library, handle, last: code })
+        Ok(Self { library, handle, last: code, _password: password })
     }
 
     fn set(&mut self, item: i32, value: &CStr) -> Result<(), Refused> {
@@ -244,7 +287,7 @@ impl<'a> Transaction<'a> {
     }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for Transaction {
     fn drop(&mut self) {
         // SAFETY: begun in `begin`, ended only here.
         unsafe { (self.library.end)(self.handle, self.last) };
@@ -264,7 +307,7 @@ extern "C" fn converse(
     if messages.is_null() || responses.is_null() || data.is_null() {
         return library::CONV_ERR;
     }
-    // SAFETY: `data` is the pointer `attempt` made from a vector that lives until the transaction has ended.
+    // SAFETY: `data` is the pointer `begin` made from a vector that lives until the transaction has ended.
     let password = unsafe { &*data.cast::<Zeroizing<Vec<u8>>>() };
     // SAFETY: calloc of a small count; zeroed memory is a valid array of Response (null, 0).
     let answers = unsafe { libc::calloc(length, size_of::<Response>()) }.cast::<Response>();

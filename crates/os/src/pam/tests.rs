@@ -67,7 +67,30 @@ fn a_visible_prompt_fails_the_conversation() {
 fn a_permitted_user_is_verified_by_the_name_pam_ends_with() {
     let text = "auth required pam_permit.so\naccount required pam_permit.so\n";
     let Some(outcome) = with_service(text) else { return };
-    assert_eq!(outcome, Ok(Verified { user: b"root".to_vec() }));
+    assert_eq!(outcome.unwrap().user, b"root");
+}
+
+#[test]
+fn a_session_is_opened_and_closed_by_the_modules_of_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, script) = (folder.path().join("log"), folder.path().join("note"));
+    std::fs::write(&script, format!("echo \"$PAM_TYPE $PAM_USER\" >> {}\n", log.display())).unwrap();
+    let text = format!(
+        "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_exec.so /bin/sh {}\n",
+        script.display()
+    );
+    let Some(outcome) = with_service(&text) else { return };
+    let session = outcome.unwrap().open_session().unwrap();
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "open_session root\n");
+    drop(session);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "open_session root\nclose_session root\n");
+}
+
+#[test]
+fn a_session_that_the_service_forbids_is_refused() {
+    let text = "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_deny.so\n";
+    let Some(outcome) = with_service(text) else { return };
+    assert_eq!(outcome.unwrap().open_session().unwrap_err().stage, Stage::Session);
 }
 
 #[test]

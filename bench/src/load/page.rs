@@ -1,0 +1,145 @@
+//! The page about load.
+
+use std::io;
+use std::time::Duration;
+
+use super::crowd::{LONGEST, MOST};
+use super::noop::Latency;
+use super::{Plan, Visit};
+use crate::report::{Page, short};
+use crate::server::Contender;
+use crate::stage::MEDIUM;
+
+/// What is promised of a NOOP while the downloads run, 99 times of 100.
+const PROMISE: Duration = Duration::from_millis(10);
+
+const NOTES: &str = "
+## What to keep in mind
+
+- Clients and server share the cores, and the downloads take all that is left: loopback has no limit of its own. A network
+  would set one, and leave the server idle most of the time.
+- A NOOP's time is counted from the call that sends it to the call that receives the answer. NOOPs are sent at their rate
+  whether or not earlier ones have been answered, so nobody who waits is forgotten. The thread that sends them has the
+  highest priority, so that waking the client is not measured; \"sent late\" says how far it fell behind all the same.
+- Each client has an address of its own, as in life, so neither ports nor a limit per address end the opening.
+- PSS is the proportional set size of the server's processes: shared pages are divided among their users. \"Whole
+  machine\" is what `MemAvailable` lost per session: it adds the kernel's part (sockets of both ends, tasks,
+  namespaces), but also whatever else happened on the machine in the meantime.
+- Loopback and memory only: no network, no disk, no encryption.
+";
+
+/// Begins with what is done.
+pub(super) fn begin(plan: &Plan, contenders: &[Contender], files: u64) -> io::Result<Page> {
+    let title = format!("{} idle sessions beside {} downloads", thousands(plan.sessions), plan.downloads);
+    let mut page = Page::begin(&title, "load", contenders)?;
+    page.line(&format!(
+        "\nAnonymous sessions are opened, 32 logins at a time, until there are {}, {} s are over, or {} GiB of the \
+         machine's memory are used. Then NOOPs are sent on sessions chosen at random, {} each second: for {} s while \
+         nothing else happens, and for {} s while {} further clients fetch a file of {} MiB again and again. At the end \
+         every session is asked once more. Every process may have {files} files open.",
+        thousands(plan.sessions),
+        LONGEST.as_secs(),
+        MOST >> 20,
+        plan.rate,
+        plan.quiet.as_secs(),
+        plan.busy.as_secs(),
+        plan.downloads,
+        MEDIUM >> 20
+    ));
+    Ok(page)
+}
+
+/// Adds the tables.
+pub(super) fn fill(page: &mut Page, plan: &Plan, visits: &[Visit]) {
+    sessions(page, plan, visits);
+    noops(page, plan, visits);
+    downloads(page, visits);
+    page.line(NOTES.trim_end());
+}
+
+fn sessions(page: &mut Page, plan: &Plan, visits: &[Visit]) {
+    page.line("\n## The sessions\n");
+    page.line("| Server | Sessions held | Opened in | PSS before | PSS with them | PSS each | Whole machine, each | Processes | Threads | Alive at the end |");
+    page.line("|---|---|---|---|---|---|---|---|---|---|");
+    for visit in visits {
+        let each = |kib: u64| short(kib as f64 / visit.held.max(1) as f64);
+        page.line(&format!(
+            "| {} | {} | {} s | {} MiB | {} MiB | {} KiB | {} KiB | {} | {} | {} |",
+            visit.name,
+            visit.held,
+            short(visit.opening.as_secs_f64()),
+            short(visit.before.processes as f64 / 1024.0),
+            short(visit.with.processes as f64 / 1024.0),
+            each(visit.with.processes.saturating_sub(visit.before.processes)),
+            each(visit.before.available.saturating_sub(visit.with.available)),
+            visit.processes,
+            visit.threads,
+            visit.alive
+        ));
+    }
+    for visit in visits.iter().filter(|visit| visit.held < plan.sessions) {
+        let why = visit.stopped.as_deref().unwrap_or("unknown");
+        page.line(&format!("\n{} ended at {} sessions: {why}.", visit.name, visit.held));
+    }
+}
+
+fn noops(page: &mut Page, plan: &Plan, visits: &[Visit]) {
+    page.line("\n## NOOP\n");
+    page.line("| Server | Sessions | Meanwhile | Answered | Median | 90 % | 99 % | Longest | Sent late, 99 % |");
+    page.line("|---|---|---|---|---|---|---|---|---|");
+    let downloads = format!("{} downloads", plan.downloads);
+    for visit in visits {
+        for (meanwhile, latency) in [("nothing", &visit.quiet), (downloads.as_str(), &visit.busy)] {
+            page.line(&format!("| {} | {} | {meanwhile} | {} |", visit.name, visit.held, row(latency)));
+        }
+    }
+    let Some(ours) = visits.first() else { return };
+    let kept = if ours.busy.p99 <= PROMISE { "kept" } else { "**not kept**" };
+    page.line(&format!(
+        "\nThe promise is that 99 of 100 NOOPs are answered within {} ms while the downloads run: {kept}.",
+        PROMISE.as_millis()
+    ));
+}
+
+fn row(latency: &Latency) -> String {
+    let times = [latency.median, latency.p90, latency.p99, latency.longest, latency.late];
+    let times = times.map(|time| format!("{} ms", short(time.as_secs_f64() * 1e3)));
+    format!("{} | {}", latency.count, times.join(" | "))
+}
+
+fn downloads(page: &mut Page, visits: &[Visit]) {
+    page.line("\n## The downloads\n");
+    page.line("| Server | Whole files | Rate | Cores the server used | Cores the downloading clients used | Core the NOOP client used |");
+    page.line("|---|---|---|---|---|---|");
+    for visit in visits {
+        let moved = &visit.downloads;
+        let rate = moved.octets as f64 / f64::from(1 << 30) / moved.elapsed.as_secs_f64().max(0.001);
+        page.line(&format!(
+            "| {} | {} | {} GiB/s | {} | {} | {} |",
+            visit.name,
+            moved.files,
+            short(rate),
+            short(visit.used),
+            short(moved.used),
+            short(visit.busy.used)
+        ));
+    }
+}
+
+/// Returns a number with a comma before each three digits.
+fn thousands(number: usize) -> String {
+    match (number / 1000, number % 1000) {
+        (0, rest) => rest.to_string(),
+        (above, rest) => format!("{},{rest:03}", thousands(above)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_have_commas() {
+        assert_eq!([7, 1_000, 10_000, 1_234_567].map(thousands), ["7", "1,000", "10,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,168 @@
+//! A server under comparison: how it is configured and started, and how all its sessions are ended.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use wharf_testkit::{Server, kill_at_once};
+
+use crate::logs::{VSFTPD, XFERLOG};
+use crate::rows::Site;
+use crate::stage::Stage;
+
+/// How long a server may take until it listens, and its sessions until they end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the processes of a server come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Model {
+    /// A process for each session, children of the first.
+    ProcessPerSession,
+    /// Workers that stay.
+    Workers,
+}
+
+/// A server that can be started.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    pub(crate) program: PathBuf,
+    pub(crate) model: Model,
+    /// Which of the stage's ports are its own, and the name of its directory.
+    pub(crate) index: usize,
+}
+
+/// A server that runs. Ended, with all its sessions, when it goes out of scope.
+pub(crate) struct Running {
+    server: Server,
+    model: Model,
+    pub(crate) port: u16,
+    /// Where its logs are.
+    pub(crate) place: PathBuf,
+}
+
+impl Running {
+    /// Starts a server; the inner error says why it does not listen.
+    pub(crate) fn start(
+        contender: &Contender,
+        site: &Site,
+        stage: &Stage,
+    ) -> io::Result<Result<Self, String>> {
+        let place = stage.place().join(["old", "new"].get(contender.index).copied().unwrap_or("more"));
+        // The directory itself stays, because listings tell how many there are beside it.
+        for entry in fs::read_dir(&place)? {
+            fs::remove_file(entry?.path())?;
+        }
+        let file = place.join("conf");
+        let Some(ports) = stage.ports.get(contender.index) else {
+            return Ok(Err("no ports were set aside for it".into()));
+        };
+        let own = [
+            format!("listen_port={}", ports.control()),
+            format!("pasv_min_port={}", ports.passive_first()),
+            format!("pasv_max_port={}", ports.passive_last()),
+            format!("vsftpd_log_file={}", place.join(VSFTPD).display()),
+            format!("xferlog_file={}", place.join(XFERLOG).display()),
+        ];
+        fs::write(&file, configuration(site, stage, &own))?;
+        let server = Server::start(Command::new(&contender.program).arg(&file));
+        let running = Self { server, model: contender.model, port: ports.control(), place };
+        let end = Instant::now() + PATIENCE;
+        while !running.is_ready()? {
+            if has_ended(running.server.pid()) || Instant::now() > end {
+                return Ok(Err(running.why_not()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(Ok(running))
+    }
+
+    /// Returns the errors that a server wrote before it ended.
+    fn why_not(&self) -> String {
+        // Its last words may still be on their way.
+        std::thread::sleep(Duration::from_millis(50));
+        let output = self.server.output();
+        let errors: Vec<&str> = output.lines().filter(|line| line.contains("error") || line.contains("OOPS")).collect();
+        format!("does not start: {}", errors.join(" "))
+    }
+
+    fn is_ready(&self) -> io::Result<bool> {
+        // Ours says so itself, once there is somebody to serve clients; the original says nothing.
+        let says_so = self.model != Model::Workers || self.server.output().contains("listening on");
+        Ok(says_so && listens(self.port)?)
+    }
+
+    /// Waits until no session is left, so that the next row meets a server as the first did.
+    pub(crate) fn wait_until_idle(&self) {
+        if self.model == Model::Workers {
+            return;
+        }
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let sessions = self.server.family();
+            if sessions.is_empty() {
+                return;
+            }
+            if Instant::now() > end {
+                // All of them descend from the server that we started.
+                sessions.into_iter().for_each(|(pid, _)| kill_at_once(pid));
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Logged-in sessions of the original outlive it by design.
+        self.wait_until_idle();
+        self.server.stop();
+    }
+}
+
+/// The lines that every site has, unless its own say otherwise; they are the same for both servers.
+fn configuration(site: &Site, stage: &Stage, own: &[String]) -> Vec<u8> {
+    let common = "listen=YES\nlisten_address=127.0.0.1\nbackground=NO\nanonymous_enable=NO\nlocal_enable=YES\n\
+        ftp_username=${ANON}\nanon_root=${PUB}\npam_service_name=${PAM}\nsecure_chroot_dir=${PLACE}/empty\n\
+        delay_failed_login=0\nisolate=NO\nisolate_network=NO\nftpd_banner=ready\naccept_timeout=3\nconnect_timeout=3";
+    let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+    let mut lines: Vec<String> = common.lines().map(str::to_owned).chain(own.iter().cloned()).collect();
+    for line in &site.options {
+        lines.retain(|earlier| name(earlier) != name(line));
+        lines.push(line.clone());
+    }
+    stage.expanded((lines.join("\n") + "\n").as_bytes())
+}
+
+/// Returns whether a child of ours has ended; it is not yet waited for.
+fn has_ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, fields)| fields.trim_start().starts_with('Z'))
+}
+
+/// Returns whether something listens on a port. Asking the kernel leaves no trace in anybody's log.
+fn listens(port: u16) -> io::Result<bool> {
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    let wanted = format!(":{port:04X}");
+    Ok(table.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, state) = (words.next(), words.nth(1));
+        local.is_some_and(|local| local.ends_with(&wanted)) && state == Some("0A")
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listening_port_is_seen_and_another_is_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(listens(port).unwrap());
+        drop(listener);
+        assert!(!listens(port).unwrap());
+    }
+}
