@@ -58,7 +58,7 @@ fn listening(config: &Config) -> Vec<String> {
         sentences.push("IPv4 clients are taken on the IPv6 socket".to_owned());
     }
     if sentences.is_empty() {
-        sentences.push("nowhere".to_owned());
+        sentences.push("nowhere; inetd hands it the connection of one client".to_owned());
     }
     if config.access.tcp_wrappers {
         sentences.push("for clients that hosts.allow and hosts.deny admit".to_owned());

@@ -99,9 +99,9 @@ fn check(arguments: &[OsString]) -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
         Ok(loaded) => {
-            let mut problems = loaded.problems;
-            problems.extend(wharf_config::check(&loaded.config));
-            problems.extend(wharf_config::check_site(&loaded.config));
+            let mut problems = loaded.check();
+            problems.extend(loaded.check_site());
+            problems.splice(0..0, loaded.problems);
             problems.iter().for_each(|problem| println!("{problem}"));
             println!("{}", wharf_config::describe(&loaded.config));
             let bad = problems.iter().any(|problem| problem.severity == Severity::Error);

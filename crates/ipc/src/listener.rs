@@ -43,6 +43,8 @@ pub enum ToWorker {
     Dialled {
         /// For which session.
         session: SessionId,
+        /// For which of its wishes: one that is no longer the latest is too late.
+        number: u32,
         /// Why not.
         outcome: DialOutcome,
     },
@@ -90,6 +92,8 @@ pub enum FromWorker {
     Dial {
         /// Which session.
         session: SessionId,
+        /// Counts the session's wishes, as in [`Self::Expect`]; [`ToWorker::Dialled`] repeats it.
+        number: u32,
         /// To where.
         to: SocketAddr,
     },

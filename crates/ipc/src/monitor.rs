@@ -175,6 +175,8 @@ pub enum ToListener {
         #[serde(with = "serde_bytes")]
         text: Vec<u8>,
     },
+    /// A control connection that was accepted by somebody else comes along (inetd).
+    Adopt,
     /// A session worker; its channel comes along. `isolated` workers get exactly one connection.
     Worker {
         /// The worker's number, never used twice.

@@ -182,6 +182,32 @@ impl Background {
     }
 }
 
+/// Takes the connection that inetd, or systemd with `StandardInput=socket`, left on standard input; `None` when there is
+/// none.
+///
+/// What else leads to that connection (inetd points all three streams there) leads to `/dev/null` afterwards: words for
+/// the administrator are not for the client.
+pub fn take_connection() -> io::Result<Option<OwnedFd>> {
+    let stdin = rustix::stdio::stdin();
+    let is_stream = rustix::net::sockopt::socket_type(stdin).is_ok_and(|kind| kind == rustix::net::SocketType::STREAM);
+    if !is_stream || crate::socket::peer_address(stdin).is_err() {
+        return Ok(None);
+    }
+    let connection = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    let inode = |of: std::os::fd::BorrowedFd<'_>| rustix::fs::fstat(of).map(|it| (it.st_dev, it.st_ino)).ok();
+    let its = inode(connection.as_fd());
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .context(|| "cannot open /dev/null".into())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    if inode(rustix::stdio::stdout()) == its {
+        rustix::stdio::dup2_stdout(&null)?;
+    }
+    if inode(rustix::stdio::stderr()) == its {
+        rustix::stdio::dup2_stderr(&null)?;
+    }
+    Ok(Some(connection))
+}
+
 /// Points standard input, output and error to `/dev/null`.
 pub fn detach_streams() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())

@@ -428,8 +428,10 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
                     listener::Admission::TooManyClients => Welcome::TooManyClients,
                     listener::Admission::TooManyFromAddress => Welcome::TooManyFromAddress,
                 };
-                if let Some(socket) = descriptor {
-                    worker.welcome(session, peer, local, welcome, clients, socket);
+                match descriptor {
+                    Some(socket) => worker.welcome(session, peer, local, welcome, clients, socket),
+                    // Our table of descriptors is full, and the connection is closed already.
+                    None => worker.listener.send(&listener::FromWorker::Ended { session }).await?,
                 }
             }
             listener::ToWorker::Expecting { session, port } => {
@@ -445,8 +447,12 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
                     }
                 });
             }
-            listener::ToWorker::Dialled { session, .. } => {
-                worker.mail(session, |mail| mail.arrival.deliver(descriptor));
+            listener::ToWorker::Dialled { session, number, .. } => {
+                worker.mail(session, |mail| {
+                    if mail.wishes == number {
+                        mail.arrival.deliver(descriptor);
+                    }
+                });
             }
         }
     }

@@ -17,8 +17,8 @@ chapter! {
         /// The PAM service that judges names and passwords.
         ///
         /// The service is the file of this name in `/etc/pam.d`. When there is none, PAM falls back to the
-        /// service `other`, which usually refuses everybody. Packages ship a file `vsftpd` or `wharfd`; name
-        /// it here. An empty value makes every login fail.
+        /// service `other`, which refuses everybody on some systems and asks the accounts on others. Packages
+        /// ship a file `vsftpd` or `wharfd`; name it here. An empty value makes every login by PAM fail.
         pam_service_name: text = "ftp", Main, NextSession, Same, Done;
 
         /// Requires a login shell that is listed in `/etc/shells`.

@@ -29,8 +29,8 @@ pub(super) const RULES: &[Rule] = &[
 
 fn nothing_listens(config: &Config) -> Option<Problem> {
     (!config.listen.listen && !config.listen.listen_ipv6).then(|| {
-        Problem::error("vsftpd: not configured for standalone, must be started from inetd")
-            .suggest("set listen=YES or listen_ipv6=YES, or both; starting from inetd is not supported")
+        Problem::note("nothing listens: one client is served, whose connection is the standard input (inetd)")
+            .suggest("to serve by itself, set listen=YES or listen_ipv6=YES, or both")
     })
 }
 
@@ -188,9 +188,9 @@ mod tests {
     use super::super::tests::{errors, notes, warnings};
 
     #[test]
-    fn a_server_that_listens_nowhere_is_an_error() {
-        assert!(errors("listen=NO")[0].contains("not configured for standalone"));
-        assert!(errors("listen=YES\nlisten_ipv6=YES").is_empty(), "both families may listen");
+    fn a_server_that_listens_nowhere_is_for_inetd() {
+        assert!(notes("listen=NO").iter().any(|note| note.contains("inetd")));
+        assert!(errors("listen=NO").is_empty());
     }
 
     #[test]

@@ -11,10 +11,11 @@ use wharf_ipc::link::Link;
 use wharf_ipc::listener::{Admission, FromWorker, ToWorker};
 use wharf_ipc::monitor::FromListener;
 use wharf_os::epoll::Ready;
-use wharf_os::socket;
+use wharf_os::socket::{self, Family};
 
 use crate::outbox::Outbox;
 
+use super::control::Place;
 use super::counts::Counts;
 use super::key::Key;
 use super::passive::House;
@@ -90,6 +91,18 @@ impl Listener {
                 Err(error) => return self.rest(Key::Control(number), &error),
             }
         }
+    }
+
+    /// Takes a connection that somebody else accepted: its own address is where passive ports are then.
+    pub(super) fn adopt(&mut self, socket: OwnedFd) {
+        let ends = socket::peer_address(&socket).and_then(|peer| Ok((peer, socket::local_address(&socket)?)));
+        let Ok((peer, address)) = ends else { return say("the connection that was handed over is gone") };
+        // What a listening socket passes on to its connections. A socket that cannot have them still works.
+        let _ = socket::control_options(&socket);
+        let _ = rustix::io::ioctl_fionbio(&socket, true);
+        let family =
+            if address.is_ipv6() && peer.ip().to_canonical().is_ipv4() { Family::Dual } else { Family::Only };
+        self.receive_client(socket, peer, House::from(Place { address, family }));
     }
 
     fn receive_client(&mut self, socket: OwnedFd, peer: SocketAddr, house: House) {
@@ -234,7 +247,7 @@ impl Listener {
         }
         match *message {
             FromWorker::Expect { session, number, anyone } => self.expect(session, number, anyone),
-            FromWorker::Dial { session, to } => self.dial(session, to),
+            FromWorker::Dial { session, number, to } => self.dial(session, number, to),
             FromWorker::Forget { session } => self.forget(session),
             FromWorker::Ended { session } => self.end_session(session),
         }

@@ -27,6 +27,8 @@ pub(super) fn is_permitted(peer: SocketAddr, to: SocketAddr, is_promiscuous: boo
 /// A connect on its way.
 #[derive(Debug)]
 struct Dialling {
+    /// The session's own number for it.
+    number: u32,
     socket: OwnedFd,
     until: Option<Instant>,
 }
@@ -46,7 +48,7 @@ impl Dials {
     pub(super) fn begin(
         &mut self,
         poller: &Poller,
-        session: SessionId,
+        (session, number): (SessionId, u32),
         (from, to): (SocketAddr, SocketAddr),
         until: Option<Instant>,
     ) -> io::Result<bool> {
@@ -58,39 +60,48 @@ impl Dials {
             other => (other?, false),
         };
         poller.add(&socket, Key::Dial(session).number(), Interest::Write)?;
-        self.open.insert(session, Dialling { socket, until });
+        self.open.insert(session, Dialling { number, socket, until });
         self.deadlines.extend(until.map(|until| (until, session)));
         Ok(is_other_port)
     }
 
     /// Takes a decided connect; `None` when there is none, an error when it failed.
-    pub(super) fn finish(&mut self, poller: &Poller, session: SessionId) -> Option<io::Result<OwnedFd>> {
-        let socket = self.cancel(poller, session)?;
-        Some(outcome(socket))
+    pub(super) fn finish(
+        &mut self,
+        poller: &Poller,
+        session: SessionId,
+    ) -> Option<(u32, io::Result<OwnedFd>)> {
+        let dialling = self.take(poller, session)?;
+        Some((dialling.number, outcome(dialling.socket)))
     }
 
     /// Gives a connect up.
-    pub(super) fn cancel(&mut self, poller: &Poller, session: SessionId) -> Option<OwnedFd> {
+    pub(super) fn cancel(&mut self, poller: &Poller, session: SessionId) {
+        drop(self.take(poller, session));
+    }
+
+    fn take(&mut self, poller: &Poller, session: SessionId) -> Option<Dialling> {
         let dialling = self.open.remove(&session)?;
         let _ = poller.remove(&dialling.socket);
         if let Some(until) = dialling.until {
             self.deadlines.remove(&(until, session));
         }
-        Some(dialling.socket)
+        Some(dialling)
     }
 
     /// Gives up the connects whose time is over, and tells whose they were.
-    pub(super) fn expire(&mut self, poller: &Poller, now: Instant) -> Vec<SessionId> {
+    pub(super) fn expire(&mut self, poller: &Poller, now: Instant) -> Vec<(SessionId, u32)> {
         let late: Vec<SessionId> = self
             .deadlines
             .iter()
             .take_while(|(until, _)| *until <= now)
             .map(|(_, session)| *session)
             .collect();
-        for session in &late {
-            self.cancel(poller, *session);
+        let mut expired = Vec::with_capacity(late.len());
+        for session in late {
+            expired.extend(self.take(poller, session).map(|dialling| (session, dialling.number)));
         }
-        late
+        expired
     }
 
     /// Tells when [`Self::expire`] has something to do.
@@ -143,9 +154,11 @@ mod tests {
         let callee = TcpListener::bind("127.0.0.1:0").unwrap();
         let ends = (taken.local_addr().unwrap(), callee.local_addr().unwrap());
         let mut dials = Dials::default();
-        assert!(dials.begin(&poller, SessionId(1), ends, None).unwrap());
+        assert!(dials.begin(&poller, (SessionId(1), 7), ends, None).unwrap());
         poller.wait(&mut Vec::new(), None).unwrap();
-        let socket = dials.finish(&poller, SessionId(1)).unwrap().unwrap();
+        let (number, socket) = dials.finish(&poller, SessionId(1)).unwrap();
+        let socket = socket.unwrap();
+        assert_eq!(number, 7);
         assert_ne!(socket::local_address(&socket).unwrap().port(), ends.0.port());
         assert!(rustix::net::sockopt::tcp_nodelay(&socket).unwrap());
         assert_eq!(rustix::net::sockopt::ip_tos(&socket).unwrap(), 8);
@@ -158,9 +171,9 @@ mod tests {
         let ends = (at("127.0.0.1:0"), callee.local_addr().unwrap());
         let mut dials = Dials::default();
         let until = Instant::now() + Duration::from_secs(60);
-        dials.begin(&poller, SessionId(1), ends, Some(until)).unwrap();
+        dials.begin(&poller, (SessionId(1), 7), ends, Some(until)).unwrap();
         assert!(dials.expire(&poller, until - Duration::from_secs(1)).is_empty());
-        assert_eq!(dials.expire(&poller, until), [SessionId(1)]);
+        assert_eq!(dials.expire(&poller, until), [(SessionId(1), 7)]);
         assert!(dials.finish(&poller, SessionId(1)).is_none());
         assert_eq!(dials.deadline(), None);
     }

@@ -222,6 +222,12 @@ impl Listener {
                 self.welcome_worker(worker, Link::from(channel));
                 Ok(())
             }
+            ToListener::Adopt => {
+                if let Some(connection) = received.descriptor() {
+                    self.adopt(connection);
+                }
+                Ok(())
+            }
             ToListener::WorkerGone { worker } => {
                 self.lose_worker(worker);
                 Ok(())

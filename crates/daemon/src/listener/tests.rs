@@ -135,8 +135,8 @@ fn arrived(worker: &Channel) -> (SessionId, TcpStream) {
 }
 
 fn dial(worker: &Channel, session: SessionId, to: SocketAddr) -> (DialOutcome, Option<OwnedFd>) {
-    worker.send(&FromWorker::Dial { session, to }).unwrap();
-    let (ToWorker::Dialled { outcome, .. }, socket) = hear(worker) else { panic!("no outcome") };
+    worker.send(&FromWorker::Dial { session, number: 3, to }).unwrap();
+    let (ToWorker::Dialled { number: 3, outcome, .. }, socket) = hear(worker) else { panic!("no outcome") };
     (outcome, socket)
 }
 

@@ -80,20 +80,20 @@ impl Listener {
     }
 
     /// Begins an active data connection, if the rules permit it.
-    pub(super) fn dial(&mut self, id: SessionId, to: SocketAddr) {
+    pub(super) fn dial(&mut self, id: SessionId, number: u32, to: SocketAddr) {
         let Some(session) = self.sessions.get(&id).copied() else { return };
         self.forget(id);
         let to = with_scope(socket::canonical(to), session.peer);
         let terms = self.terms_of(id);
         if !is_permitted(session.peer, to, terms.port_promiscuous) {
-            return self.tell_dialled(id, DialOutcome::Forbidden);
+            return self.tell_dialled(id, number, DialOutcome::Forbidden);
         }
         let from = source(session.local, to, terms.source_port);
         let until = after(terms.connect_timeout, Duration::ZERO);
-        match self.dials.begin(&self.poller, id, (from, to), until) {
+        match self.dials.begin(&self.poller, (id, number), (from, to), until) {
             Ok(false) => {}
             Ok(true) => self.note_other_port(from.port()),
-            Err(_) => self.tell_dialled(id, DialOutcome::Failed),
+            Err(_) => self.tell_dialled(id, number, DialOutcome::Failed),
         }
     }
 
@@ -108,26 +108,26 @@ impl Listener {
     }
 
     pub(super) fn finish_dial(&mut self, id: SessionId) {
-        let Some(outcome) = self.dials.finish(&self.poller, id) else { return };
+        let Some((number, outcome)) = self.dials.finish(&self.poller, id) else { return };
         let Some(session) = self.sessions.get(&id).copied() else { return };
         match outcome {
             Ok(socket) => {
-                let message = ToWorker::Dialled { session: id, outcome: DialOutcome::Connected };
+                let message = ToWorker::Dialled { session: id, number, outcome: DialOutcome::Connected };
                 self.tell_worker(session.worker, message, Some(socket));
             }
-            Err(_) => self.tell_dialled(id, DialOutcome::Failed),
+            Err(_) => self.tell_dialled(id, number, DialOutcome::Failed),
         }
     }
 
     pub(super) fn expire_dials(&mut self, now: Instant) {
-        for id in self.dials.expire(&self.poller, now) {
-            self.tell_dialled(id, DialOutcome::Failed);
+        for (id, number) in self.dials.expire(&self.poller, now) {
+            self.tell_dialled(id, number, DialOutcome::Failed);
         }
     }
 
-    fn tell_dialled(&mut self, id: SessionId, outcome: DialOutcome) {
+    fn tell_dialled(&mut self, id: SessionId, number: u32, outcome: DialOutcome) {
         let Some(session) = self.sessions.get(&id).copied() else { return };
-        self.tell_worker(session.worker, ToWorker::Dialled { session: id, outcome }, None);
+        self.tell_worker(session.worker, ToWorker::Dialled { session: id, number, outcome }, None);
     }
 }
 

@@ -161,9 +161,14 @@ impl Monitor {
     }
 
     fn attempt_anonymously(&mut self, mut waiting: Waiting, password: &Secret) {
-        let Some(account) = self.settings.anonymous.clone().filter(|_| is_welcome(&waiting.config, password))
-        else {
-            return self.settle_attempt(waiting, refused("the e-mail lists say no"), None);
+        match is_welcome(&waiting.config, password) {
+            Ok(true) => {}
+            Ok(false) => return self.settle_attempt(waiting, refused("the e-mail lists say no"), None),
+            // A list that cannot be read lets nobody in: it was meant to keep somebody out.
+            Err(text) => return self.settle_attempt(waiting, Verdict::Oops { text }, None),
+        }
+        let Some(account) = self.settings.anonymous.clone() else {
+            return self.settle_attempt(waiting, refused("there is no account for anonymous sessions"), None);
         };
         waiting.user.clone_from(&account.name);
         self.serve_anonymous(waiting, &account);
@@ -379,26 +384,40 @@ fn is_listed_out(config: &Config, name: &[u8]) -> bool {
         return false;
     }
     let Some(names) = access.userlist_file.as_ref().map(|file| files::lines(file)) else { return false };
-    // A list that cannot be read refuses everybody: it was meant to keep somebody out.
-    names.map_or(true, |names| UserList { names, deny: access.userlist_deny }.refuses(name))
+    match names {
+        Ok(names) => UserList { names, deny: access.userlist_deny }.refuses(name),
+        Err(error) => {
+            // It was meant to keep somebody out.
+            let file = access.userlist_file.as_ref().map(|file| file.escape_ascii().to_string());
+            eprintln!(
+                "wharfd: monitor: cannot read user list file:{} ({error}); nobody with an account is let in",
+                file.unwrap_or_default()
+            );
+            true
+        }
+    }
 }
 
-/// What the e-mail lists say to an anonymous password.
-fn is_welcome(config: &Config, password: &Secret) -> bool {
-    let listed = |name: Option<&bstr::BString>| name.map(|name| files::lines(name)).unwrap_or(Ok(Vec::new()));
+/// What the e-mail lists say to an anonymous password. The error is vsftpd's words for the list that cannot be read.
+fn is_welcome(config: &Config, password: &Secret) -> Result<bool, Vec<u8>> {
     let anonymous = &config.anonymous;
-    let mut welcome = true;
-    if anonymous.deny_email_enable {
-        // A list that cannot be read lets nobody in: it was meant to keep somebody out.
-        welcome &= listed(anonymous.banned_email_file.as_ref())
-            .is_ok_and(|banned| !banned.iter().any(|line| line == password.expose()));
-    }
-    if anonymous.secure_email_list_enable {
-        // Compat: an empty list admits everybody, as in vsftpd.
-        welcome &= listed(anonymous.email_password_file.as_ref())
-            .is_ok_and(|known| known.is_empty() || known.iter().any(|line| line == password.expose()));
-    }
-    welcome
+    let listed = |wanted: bool, file: Option<&bstr::BString>, words: &str| match file.filter(|_| wanted) {
+        None => Ok(Vec::new()),
+        Some(file) => files::lines(file).map_err(|_| [words.as_bytes(), file.as_slice()].concat()),
+    };
+    let banned = listed(
+        anonymous.deny_email_enable,
+        anonymous.banned_email_file.as_ref(),
+        "cannot read anon e-mail list file:",
+    )?;
+    let known = listed(
+        anonymous.secure_email_list_enable,
+        anonymous.email_password_file.as_ref(),
+        "cannot read email passwords file:",
+    )?;
+    let stands_in = |list: &[Vec<u8>]| list.iter().any(|line| line == password.expose());
+    // Compat: an empty list admits everybody, as in vsftpd.
+    Ok(!stands_in(&banned) && (known.is_empty() || stands_in(&known)))
 }
 
 fn refused(detail: &str) -> Verdict {

@@ -25,6 +25,7 @@ mod workers;
 
 use std::collections::BinaryHeap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -49,33 +50,49 @@ const LAST_MOMENTS: Duration = Duration::from_secs(3);
 /// vsftpd's exit status for every fatal error.
 const OOPS: u8 = 2;
 
-/// Serves a site until a signal ends it.
+/// Serves a site until a signal ends it, or one connection until that ends (inetd).
 #[must_use]
 pub fn run(site: Site) -> ExitCode {
+    // Before anything is said: what we say must not go to the client.
+    let connection = wharf_os::process::take_connection().unwrap_or_default();
     let settings = match site.settings() {
         Ok(settings) => settings,
         Err(problems) => {
             report(&problems);
+            // Scripts look for vsftpd's form; people have read the better one above.
+            let first = problems.iter().find(|problem| problem.severity == wharf_config::Severity::Error);
+            first.into_iter().for_each(|first| oops(&first.message, connection.as_ref()));
             eprintln!("wharfd: does not start: the configuration has errors (try `wharfd check FILE`)");
             return ExitCode::from(OOPS);
         }
     };
     if !site.is_share() && !wharf_os::identity::is_root() && !settings.config.process.run_as_launching_user {
-        oops("vsftpd: must be started as root (see run_as_launching_user option)");
+        oops("vsftpd: must be started as root (see run_as_launching_user option)", connection.as_ref());
         eprintln!("  = help: to share a folder without root, try `wharfd share DIR`");
         return ExitCode::from(OOPS);
     }
-    let background = match settings.config.process_background() {
+    let listens = settings.config.listen.listen || settings.config.listen.listen_ipv6;
+    let connection = match (listens, connection) {
+        (true, _) => None,
+        (false, Some(connection)) => Some(connection),
+        (false, None) => {
+            oops("vsftpd: not configured for standalone, must be started from inetd", None);
+            eprintln!("  = help: set listen=YES or listen_ipv6=YES to serve without inetd");
+            return ExitCode::from(OOPS);
+        }
+    };
+    let background = match settings.config.listen.background && listens {
         true => match Background::start() {
             Ok(background) => Some(background),
             Err(error) => {
-                oops(&format!("cannot go to the background: {error}"));
+                oops(&format!("cannot go to the background: {error}"), None);
                 return ExitCode::from(OOPS);
             }
         },
         false => None,
     };
-    match Monitor::start(site, settings).and_then(|mut monitor| {
+    let word = connection.as_ref().and_then(|connection| connection.try_clone().ok());
+    match Monitor::start(site, settings, connection).and_then(|mut monitor| {
         monitor.announce();
         if let Some(background) = background {
             wharf_os::process::detach_streams()?;
@@ -85,25 +102,20 @@ pub fn run(site: Site) -> ExitCode {
     }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            oops(&error.to_string());
+            oops(&error.to_string(), word.as_ref());
             ExitCode::from(OOPS)
         }
     }
 }
 
-/// A fatal error in vsftpd's form, where people and systemd see it.
-fn oops(text: &str) {
+/// A fatal error in vsftpd's form, where people and systemd see it; a client of inetd hears it too.
+fn oops(text: &str, client: Option<&OwnedFd>) {
     eprintln!("500 OOPS: {text}");
-}
-
-/// `background` stands with the sockets in the table.
-trait Standalone {
-    fn process_background(&self) -> bool;
-}
-
-impl Standalone for wharf_config::Config {
-    fn process_background(&self) -> bool {
-        self.listen.background
+    if let Some(client) = client {
+        logs::to_system_log(text);
+        let line = format!("500 OOPS: {}\r\n", text.lines().next().unwrap_or_default());
+        let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
+        let _ = rustix::net::send(client, line.as_bytes(), flags);
     }
 }
 
@@ -136,6 +148,8 @@ struct Monitor {
     end: Option<Instant>,
     scratch: Vec<u8>,
     title: Title,
+    /// Started by inetd: everything ends with the one connection.
+    serves_one: bool,
 }
 
 /// Something that is due at a time; the earliest comes first.
@@ -175,7 +189,8 @@ impl PartialOrd for Later {
 }
 
 impl Monitor {
-    fn start(site: Site, settings: Settings) -> io::Result<Self> {
+    /// Starts everything; with a connection, one worker and nothing that listens.
+    fn start(site: Site, settings: Settings, connection: Option<OwnedFd>) -> io::Result<Self> {
         let signals = Signals::new()?;
         wharf_os::spawn::remember_self()?;
         wharf_os::process::raise_descriptor_limit()?;
@@ -205,9 +220,13 @@ impl Monitor {
             end: None,
             scratch: wharf_ipc::link::scratch(),
             title,
+            serves_one: connection.is_some(),
         };
         monitor.await_listening()?;
         monitor.start_workers()?;
+        if let Some(connection) = connection {
+            monitor.hand_on(connection);
+        }
         Ok(monitor)
     }
 

@@ -137,6 +137,9 @@ impl Monitor {
                 .first()
                 .map_or_else(|| b"bad user file".to_vec(), |first| first.message.clone().into_bytes())
         })?;
+        if let Some(loaded) = &loaded {
+            super::site::report(&loaded.problems);
+        }
         let config = loaded.map(|loaded| loaded.config);
         let own = terms(config.as_ref().unwrap_or(&waiting.config));
         waiting.terms = (own != terms(&self.settings.config)).then_some(own);

@@ -56,7 +56,7 @@ impl Site {
             Self::Share(share) => share.config.clone(),
             Self::Classic(sources) => {
                 let loaded = wharf_config::load(sources)?;
-                let problems = wharf_config::check(&loaded.config);
+                let problems = loaded.check();
                 if problems.iter().any(|problem| problem.severity == Severity::Error) {
                     return Err(problems);
                 }

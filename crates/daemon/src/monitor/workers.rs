@@ -134,6 +134,9 @@ impl Monitor {
     }
 
     pub(super) fn start_workers(&mut self) -> io::Result<()> {
+        if self.serves_one {
+            return self.start_worker();
+        }
         if self.settings.config.wharf.isolate_sessions {
             return Ok(());
         }
@@ -274,6 +277,9 @@ impl Monitor {
             FromWorker::Gone { session } => {
                 let known = worker.sessions.remove(&session);
                 known.into_iter().for_each(|known| self.left(&known));
+                if self.serves_one {
+                    self.drain();
+                }
             }
         }
         Ok(())
@@ -291,6 +297,9 @@ impl Monitor {
         let status = end(&mut worker.child);
         worker.sessions.values().for_each(|known| self.left(known));
         self.listener.tell(&self.poller, ToListener::WorkerGone { worker: number }, Vec::new());
+        if self.serves_one {
+            self.end.get_or_insert_with(Instant::now);
+        }
         if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
             return;
         }
@@ -325,6 +334,11 @@ impl Monitor {
         }
     }
 
+    /// Gives the one connection of inetd to the listener, as if it had accepted it.
+    pub(super) fn hand_on(&mut self, connection: OwnedFd) {
+        self.listener.tell(&self.poller, ToListener::Adopt, vec![connection]);
+    }
+
     pub(super) fn tell_listener(&mut self, message: ToListener) {
         self.listener.tell(&self.poller, message, Vec::new());
     }
@@ -337,7 +351,7 @@ impl Monitor {
             return;
         }
         eprintln!("wharfd: monitor: the listener ended ({status}); starting a new one");
-        if self.listener.began.elapsed() < TOO_SOON {
+        if self.serves_one || self.listener.began.elapsed() < TOO_SOON {
             eprintln!("500 OOPS: the listener ended at once after its start");
             self.end = Some(Instant::now());
             return;

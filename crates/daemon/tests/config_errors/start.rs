@@ -135,8 +135,17 @@ fn a_start_without_root_says_what_it_needs() {
 }
 
 #[test]
-fn a_server_that_listens_nowhere_or_speaks_nothing_is_refused() {
-    refused("listen=NO", "vsftpd: not configured for standalone, must be started from inetd");
+fn a_server_that_listens_nowhere_is_for_inetd_and_refused_without() {
+    let file = File::with("listen=NO");
+    assert!(file.check().stdout.contains("note: nothing listens: one client is served"));
+    let start = file.start();
+    assert_eq!(start.status, Some(2));
+    let line = "500 OOPS: vsftpd: not configured for standalone, must be started from inetd\n  = help: ";
+    assert!(start.stderr.contains(line), "{}", start.stderr);
+}
+
+#[test]
+fn a_server_that_speaks_nothing_is_refused() {
     refused("ftp_enable=NO", "vsftpd: both FTP and HTTP disabled!");
     refused("anonymous_enable=NO\nlocal_enable=NO", "vsftpd: both local and anonymous access disabled!");
 }

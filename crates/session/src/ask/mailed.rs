@@ -99,14 +99,13 @@ impl Worker {
         to: SocketAddr,
         limit: Option<Duration>,
     ) -> Option<OwnedFd> {
-        let arrival = self.mail(session, |mail| {
-            mail.arrival.clear();
+        let (number, arrival) = self.mail(session, |mail| {
             mail.promised = None;
-            // What was expected before is too late from here on.
+            // What was expected or dialled before is too late from here on.
             mail.wishes = mail.wishes.wrapping_add(1);
-            mail.arrival.wait()
+            (mail.wishes, anew(&mut mail.arrival))
         })?;
-        self.listener.send(&listener::FromWorker::Dial { session, to }).await.ok()?;
+        self.listener.send(&listener::FromWorker::Dial { session, number, to }).await.ok()?;
         in_time(limit, arrival).await.flatten()
     }
 }

@@ -21,6 +21,9 @@ pub(super) enum Purpose {
     Upload,
 }
 
+/// Verbs that vsftpd does not know, with the one that a file written for it would have to deny.
+const EXTENSIONS: [(&str, &str); 3] = [("MLSD", "LIST"), ("MLST", "LIST"), ("MFMT", "MDTM")];
+
 impl Session {
     /// Tells whether the site lets this verb through (`cmds_allowed`, `cmds_denied`).
     pub(super) fn permits_verb(&self, typed: &[u8], spec: Option<&Spec>) -> bool {
@@ -29,6 +32,11 @@ impl Session {
         let verb = spec.map_or(typed, |spec| spec.verb.as_bytes());
         let denied = &self.policy.commands_denied;
         if listed(denied, typed) || listed(denied, verb) {
+            return false;
+        }
+        // Security: who denies LIST does not want directories to be listed, in whatever form.
+        let extended = EXTENSIONS.iter().find(|(extension, _)| extension.as_bytes() == verb);
+        if extended.is_some_and(|(_, classic)| listed(denied, classic.as_bytes())) {
             return false;
         }
         self.policy.commands_allowed.as_ref().is_none_or(|allowed| listed(allowed, typed))
