@@ -42,8 +42,7 @@ pub fn run(monitor: OwnedFd) -> ExitCode {
     match shut_in().and_then(|()| answer_one(&link)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write;
-            let _ = writeln!(io::stderr(), "wharfd: auth: {error}");
+            wharf_os::say!("wharfd: auth: {error}");
             ExitCode::FAILURE
         }
     }
@@ -54,13 +53,10 @@ fn shut_in() -> io::Result<()> {
     process::no_core()?;
     process::not_dumpable()?;
     let report = Sandbox::for_role(Role::Auth, &[]).enter()?;
-    if report.is_complete() { Ok(()) } else { tell(&report.to_string()) }
-}
-
-/// Logs a wall that does not stand; the system may be too old for it, which is no reason to refuse everybody.
-fn tell(report: &str) -> io::Result<()> {
-    use std::io::Write;
-    let _ = writeln!(io::stderr(), "wharfd: {report}");
+    if !report.is_complete() {
+        // The system may be too old for a wall, which is no reason to refuse everybody.
+        wharf_os::say!("wharfd: {report}");
+    }
     Ok(())
 }
 

@@ -12,11 +12,12 @@ use wharf_daemon::monitor::resolver;
 use wharf_os::spawn::Inherited;
 
 fn main() -> ExitCode {
+    wharf_os::voice::prepare();
     match Inherited::from_arguments(std::env::args_os().skip(1)) {
         Ok(Some(inherited)) => role(inherited),
         Ok(None) => cli::run(std::env::args_os().skip(1)),
         Err(error) => {
-            eprintln!("wharfd: {error}");
+            wharf_os::say!("wharfd: {error}");
             ExitCode::FAILURE
         }
     }
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
 fn role(mut inherited: Inherited) -> ExitCode {
     let role = inherited.role().to_owned();
     if let Err(error) = wharf_os::signals::leave_ending_to_parent() {
-        eprintln!("wharfd: {role}: {error}");
+        wharf_os::say!("wharfd: {role}: {error}");
         return ExitCode::FAILURE;
     }
     match role.as_str() {
@@ -36,7 +37,7 @@ fn role(mut inherited: Inherited) -> ExitCode {
     let monitor = match inherited.require("monitor") {
         Ok(monitor) => monitor,
         Err(error) => {
-            eprintln!("wharfd: {role}: {error}");
+            wharf_os::say!("wharfd: {role}: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -45,7 +46,7 @@ fn role(mut inherited: Inherited) -> ExitCode {
         "broker" => wharf_storage::broker::run(monitor),
         "auth" => wharf_auth::run(monitor),
         unknown => {
-            eprintln!("wharfd: there is no role '{unknown}'");
+            wharf_os::say!("wharfd: there is no role '{unknown}'");
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@
 //! not use this: its runtime has its own.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -47,6 +48,21 @@ pub struct Ready {
     pub closed: bool,
 }
 
+impl From<epoll::Event> for Ready {
+    fn from(event: epoll::Event) -> Self {
+        // Copied out of the packed structure; a reference into it would be unaligned.
+        let (flags, data) = (event.flags, event.data);
+        let closed = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        let half_closed = flags.contains(epoll::EventFlags::RDHUP);
+        Self {
+            key: data.u64(),
+            readable: closed || half_closed || flags.contains(epoll::EventFlags::IN),
+            writable: flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR),
+            closed: closed || half_closed,
+        }
+    }
+}
+
 /// A set of watched descriptors.
 #[derive(Debug)]
 pub struct Poller {
@@ -83,22 +99,13 @@ impl Poller {
     pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
         let timeout = timeout.map(timespec);
-        let nothing = epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
-        let mut events = [nothing; BATCH];
-        let count = retry_on_intr(|| epoll::wait(&self.epoll, &mut events, timeout.as_ref()))?;
-        ready.extend(events.iter().take(count).map(|event| {
-            // Copied out of the packed structure; a reference into it would be unaligned.
-            let (flags, data) = (event.flags, event.data);
-            let closed = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
-            let half_closed = flags.contains(epoll::EventFlags::RDHUP);
-            Ready {
-                key: data.u64(),
-                readable: closed || half_closed || flags.contains(epoll::EventFlags::IN),
-                writable: flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR),
-                closed: closed || half_closed,
-            }
-        }));
-        Ok(())
+        // Left as it is found: filling it would cost more than most of what is waited for.
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
+        Ok(retry_on_intr(|| {
+            let (events, _) = epoll::wait(&self.epoll, &mut events[..], timeout.as_ref())?;
+            ready.extend(events.iter().copied().map(Ready::from));
+            Ok(())
+        })?)
     }
 }
 

@@ -9,17 +9,20 @@
 //! | start ourselves in another role | [`spawn`], [`title`], [`signals`] |
 //! | stop being root | [`identity`], [`process`] |
 //! | open files beneath a directory | [`beneath`], [`file_lock`] |
+//! | read a directory | [`directory`] |
 //! | move octets without copying them | [`pump`] |
 //! | sockets | [`socket`] |
 //! | let the asynchronous runtime watch a descriptor | `watched` (feature `tokio`) |
 //! | ask PAM, write utmp and wtmp | [`pam`], [`login_record`] |
 //! | ask for the name of an address | [`host_name`] |
+//! | say something to the administrator | [`voice`] |
 //! | shut a process in | [`sandbox`] |
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod beneath;
 pub mod channel;
+pub mod directory;
 pub mod epoll;
 pub mod file_lock;
 pub mod host_name;
@@ -33,6 +36,7 @@ pub mod signals;
 pub mod socket;
 pub mod spawn;
 pub mod title;
+pub mod voice;
 #[cfg(feature = "tokio")]
 pub mod watched;
 

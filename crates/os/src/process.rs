@@ -145,13 +145,17 @@ pub fn is_single_threaded() -> Option<bool> {
 ///
 /// Dropped without a word, it tells the process in the foreground that the start failed.
 #[derive(Debug)]
-pub struct Background(io::PipeWriter);
+pub struct Background {
+    foreground: io::PipeWriter,
+    terminal: OwnedFd,
+}
 
 impl Background {
     /// Goes on in the background; the process in the foreground waits and ends with the start's outcome.
     ///
-    /// Only the child returns. It leads a session of its own; its streams are still the terminal's, so that a
-    /// failing start can say why. Must be called before any thread is started.
+    /// Only the child returns. It leads a session of its own. Its streams, and those of every process it starts, no
+    /// longer lead to the terminal, which could not be closed otherwise: standard error goes to the system's log where
+    /// there is one. Must be called before any thread is started.
     pub fn start() -> io::Result<Self> {
         if is_single_threaded() == Some(false) {
             return Err(io::Error::other("cannot go into the background once threads run"));
@@ -168,17 +172,23 @@ impl Background {
             }
             nix::unistd::ForkResult::Child => {
                 new_session()?;
-                Ok(Self(writer))
+                let terminal = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
+                detach_streams()?;
+                crate::voice::lead_to_system_log();
+                Ok(Self { foreground: writer, terminal })
             }
         }
     }
 
+    /// Says at the terminal why the start fails; the log has heard it too.
+    pub fn fail(self, words: &str) {
+        let _ = rustix::io::write(&self.terminal, format!("{words}\n").as_bytes());
+    }
+
     /// Lets the process in the foreground end with success, and lets go of the terminal.
-    pub fn ready(mut self) -> io::Result<()> {
-        detach_streams()?;
+    pub fn ready(mut self) {
         // The foreground may have been ended by hand meanwhile; that is no concern of ours.
-        let _ = self.0.write_all(b"R");
-        Ok(())
+        let _ = self.foreground.write_all(b"R");
     }
 }
 
@@ -189,7 +199,8 @@ impl Background {
 /// the administrator are not for the client.
 pub fn take_connection() -> io::Result<Option<OwnedFd>> {
     let stdin = rustix::stdio::stdin();
-    let is_stream = rustix::net::sockopt::socket_type(stdin).is_ok_and(|kind| kind == rustix::net::SocketType::STREAM);
+    let is_stream =
+        rustix::net::sockopt::socket_type(stdin).is_ok_and(|kind| kind == rustix::net::SocketType::STREAM);
     if !is_stream || crate::socket::peer_address(stdin).is_err() {
         return Ok(None);
     }
@@ -209,7 +220,7 @@ pub fn take_connection() -> io::Result<Option<OwnedFd>> {
 }
 
 /// Points standard input, output and error to `/dev/null`.
-pub fn detach_streams() -> io::Result<()> {
+fn detach_streams() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .context(|| "cannot open /dev/null".into())?;
     rustix::stdio::dup2_stdin(&null)?;

@@ -135,6 +135,26 @@ pub fn cached(file: impl AsFd, offset: u64) -> Cached {
     }
 }
 
+/// Reads what is in memory at a place of a file, without waiting for a disk.
+///
+/// `None` says that it would wait, or that nobody can tell. As with any read, fewer octets than there is room for need
+/// not mean the end.
+pub fn read_cached(file: impl AsFd, buffer: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+    let asked = retry_on_intr(|| {
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        rustix::io::preadv2(&file, &mut buffers, offset, ReadWriteFlags::NOWAIT)
+    });
+    match asked {
+        Ok(read) => Ok(Some(read)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) if lives_in_memory(&file) => {
+            Ok(Some(retry_on_intr(|| rustix::io::pread(&file, &mut *buffer, offset))?))
+        }
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 fn lives_in_memory(file: impl AsFd) -> bool {
     // As linux/magic.h has them.
     const TMPFS: u64 = 0x0102_1994;
@@ -250,6 +270,18 @@ mod tests {
         assert_eq!(cached(&memory, 0), Cached::Yes);
         let (reader, _writer) = io::pipe().unwrap();
         assert_eq!(cached(&reader, 0), Cached::Unknown);
+    }
+
+    #[test]
+    fn what_is_in_memory_is_read_at_its_place_and_the_end_is_zero() {
+        let memory = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        rustix::io::write(&memory, b"abcdef").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(read_cached(&memory, &mut buffer, 1).unwrap(), Some(4));
+        assert_eq!(&buffer, b"bcde");
+        assert_eq!(read_cached(&memory, &mut buffer, 6).unwrap(), Some(0));
+        let (reader, _writer) = io::pipe().unwrap();
+        assert!(!matches!(read_cached(&reader, &mut buffer, 0), Ok(Some(_))));
     }
 
     #[test]

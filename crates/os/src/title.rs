@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "the argument area can be reached by address only")]
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use rustix::thread::set_name;
 
@@ -13,6 +14,9 @@ use crate::context::{Context, invalid_data};
 
 /// The longest argument area we write to; what lies beyond belongs to arguments nobody padded.
 const LONGEST: usize = 4096;
+
+/// How often a title changes at most: faster than that nobody reads, and each change costs as much as a small file.
+const PACE: Duration = Duration::from_millis(100);
 
 /// The argument area of this process.
 ///
@@ -22,6 +26,34 @@ const LONGEST: usize = 4096;
 pub struct Title {
     start: usize,
     length: usize,
+    /// How many octets of the area are not zero.
+    written: usize,
+}
+
+/// Keeps a title from being changed too often, and tells when what could not be shown yet is due.
+///
+/// The first change after a pause is shown at once, so a quiet process needs no timer.
+#[derive(Debug, Default)]
+pub struct Pace {
+    shown: Option<Instant>,
+    is_stale: bool,
+}
+
+impl Pace {
+    /// Tells whether the title may be changed now; if not, it is due at [`Self::due`].
+    pub fn permits(&mut self, now: Instant) -> bool {
+        self.is_stale = self.shown.is_some_and(|shown| now < shown + PACE);
+        if !self.is_stale {
+            self.shown = Some(now);
+        }
+        !self.is_stale
+    }
+
+    /// Tells when to show what was not permitted; `None` when everything is shown.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.shown.filter(|_| self.is_stale).map(|shown| shown + PACE)
+    }
 }
 
 impl Title {
@@ -31,8 +63,11 @@ impl Title {
     /// process by its short name only.
     pub fn prepare() -> Self {
         match argument_area() {
-            Ok((start, length)) => Self { start, length: length.min(LONGEST) },
-            Err(_) => Self { start: 0, length: 0 },
+            Ok((start, length)) => {
+                let length = length.min(LONGEST);
+                Self { start, length, written: length }
+            }
+            Err(_) => Self { start: 0, length: 0, written: 0 },
         }
     }
 
@@ -59,7 +94,9 @@ impl Title {
         if self.length == 0 {
             return;
         }
-        for offset in 0..self.length {
+        let length = text.len().min(self.room());
+        // Behind the last title there are zeros already.
+        for offset in 0..self.written.max(length + 1).min(self.length) {
             // The last octet stays zero, so that whoever reads the area as strings finds an end.
             let octet = text.get(offset).copied().filter(|_| offset < self.room()).unwrap_or(0);
             let address = std::ptr::with_exposed_provenance_mut::<u8>(self.start + offset);
@@ -68,6 +105,7 @@ impl Title {
             // reference into it (std::env::args copies on every call), and `&mut self` keeps writers apart.
             unsafe { address.write_volatile(octet) };
         }
+        self.written = length;
     }
 }
 
@@ -113,8 +151,34 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_of_changes_is_shown_twice_at_once_and_when_it_is_due() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        assert!(pace.permits(begin));
+        assert_eq!(pace.due(), None);
+        assert!(!pace.permits(begin + PACE / 4));
+        assert!(!pace.permits(begin + PACE / 2));
+        assert_eq!(pace.due(), Some(begin + PACE));
+        assert!(pace.permits(begin + PACE));
+        assert_eq!(pace.due(), None);
+    }
+
+    #[test]
+    fn a_short_title_leaves_nothing_of_a_longer_one() {
+        let area = Box::leak(Box::new([b'x'; 32]));
+        let start = area.as_mut_ptr().expose_provenance();
+        let mut title = Title { start, length: 32, written: 32 };
+        for (text, shown) in [("wharfd: a long title", 20), ("wharfd: no", 10), ("wharfd: longer", 14)] {
+            title.write(text.as_bytes());
+            assert_eq!(&area[..shown], text.as_bytes());
+            assert!(area[shown..].iter().all(|octet| *octet == 0), "{area:?}");
+        }
+        title.write(&[b'y'; 40]);
+        assert_eq!((area[30], area[31]), (b'y', 0));
+    }
+
+    #[test]
     fn no_room_is_not_an_error() {
-        let mut title = Title { start: 0, length: 0 };
+        let mut title = Title { start: 0, length: 0, written: 0 };
         title.set("wharfd: nothing to see");
         assert_eq!(title.room(), 0);
     }

@@ -49,6 +49,8 @@ pub(crate) struct Hands {
     source: Option<Source>,
     /// The data connection.
     connection: Option<OwnedFd>,
+    /// What of the coming transfer was sent before it was waited for.
+    ahead: u64,
     /// The login or its broker is gone: nothing can be done for this session any more.
     pub(crate) lost: bool,
 }
@@ -57,13 +59,50 @@ type Broker = AsyncLink<Request, Answer>;
 
 impl Hands {
     pub(crate) fn new(session: SessionId) -> Self {
-        Self { session, broker: None, source: None, connection: None, lost: false }
+        Self { session, broker: None, source: None, connection: None, ahead: 0, lost: false }
     }
 
     /// Lets go of what a command opened and did not use up: with the file goes its lock.
     pub(crate) fn let_go(&mut self) {
         self.source = None;
         self.connection = None;
+        self.ahead = 0;
+    }
+
+    /// Answers what needs no waiting, and gives back what does.
+    pub(crate) fn at_once(&mut self, worker: &Worker, machine: &mut Session, ask: Ask) -> Result<Step, Ask> {
+        match ask {
+            Ask::Connect(Route::Passive, then) => {
+                let Some(connection) = worker.arrived(self.session) else {
+                    return Err(Ask::Connect(Route::Passive, then));
+                };
+                self.connection = Some(connection);
+                Ok(then(machine, Ok(())))
+            }
+            Ask::Move(wish, then) => match self.move_at_once(worker, &wish) {
+                Some(moved) => Ok(then(machine, moved)),
+                None => Err(Ask::Move(wish, then)),
+            },
+            ask => Err(ask),
+        }
+    }
+
+    fn move_at_once(&mut self, worker: &Worker, wish: &Move) -> Option<Moved> {
+        let (Some(Source::File(file)), Some(connection)) = (&self.source, &self.connection) else {
+            return None;
+        };
+        let begin = Instant::now();
+        match pump::send_small(&worker.scratch, wish, file, connection) {
+            pump::Attempt::Over(octets, outcome) => {
+                // The data connection is closed before the peer reads how it ended.
+                self.let_go();
+                Some(moved(octets, begin.elapsed(), outcome))
+            }
+            pump::Attempt::GoOn(ahead) => {
+                self.ahead = ahead;
+                None
+            }
+        }
     }
 
     /// Answers everything that takes no long time.
@@ -141,7 +180,7 @@ impl Hands {
         };
         let broker = channel.and_then(|channel| Broker::new(Link::from(channel)).ok());
         let (Some(broker), Some(policy)) = (broker, policy(&granted.overlay)) else {
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: session: a login cannot be used: its channel or its rules did not arrive whole"
             );
             self.lost = true;
@@ -187,7 +226,7 @@ impl Hands {
             self.lost = true;
             return broken;
         }
-        let Ok(Some(mut received)) = broker.receive(scratch).await else {
+        let Ok(Some(mut received)) = broker.answer(scratch).await else {
             self.lost = true;
             return broken;
         };
@@ -244,7 +283,9 @@ impl<'a> Work<'a> {
         let session = hands.session;
         match ask {
             Ask::Move(wish, then) => {
-                let progress = Rc::new(Cell::new(0));
+                let ahead = std::mem::take(&mut hands.ahead);
+                let wish = Move { at: wish.at + ahead, ..wish };
+                let progress = Rc::new(Cell::new(ahead));
                 let stall = machine.policy().data_timeout;
                 let run = transfer(worker, wish, hands, stall, Rc::clone(&progress));
                 Self::Move {

@@ -15,6 +15,7 @@ use wharf_proto::ftp::server::ask::{Ask, Step};
 use wharf_proto::ftp::server::session::{Aside, Next, Session};
 use zeroize::Zeroize;
 
+use crate::alarm::Alarm;
 use crate::ask::{Hands, Work};
 use crate::log::Whose;
 use crate::watch::watch;
@@ -32,6 +33,7 @@ pub(crate) struct Control {
     /// What came during a transfer and waits for its end.
     parked: Option<Heard>,
     machine: Session,
+    idle: Alarm,
 }
 
 /// What the peer did.
@@ -50,7 +52,15 @@ impl Control {
         machine: Session,
     ) -> io::Result<Self> {
         let socket = watch(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { worker, whose, socket, decoder: Decoder::default(), parked: None, machine })
+        Ok(Self {
+            worker,
+            whose,
+            socket,
+            decoder: Decoder::default(),
+            parked: None,
+            machine,
+            idle: Alarm::default(),
+        })
     }
 
     /// Serves until the peer leaves, is told to leave, or is gone.
@@ -59,6 +69,16 @@ impl Control {
         let mut next = self.machine.settle(first);
         loop {
             self.worker.show_session(&self.whose, &self.machine);
+            // What needs no waiting is done before the peer hears of its beginning: it hears of its end with it.
+            if let Next::Ask(ask) = next {
+                match hands.at_once(&self.worker, &mut self.machine, ask) {
+                    Ok(step) => {
+                        next = self.machine.settle(step);
+                        continue;
+                    }
+                    Err(ask) => next = Next::Ask(ask),
+                }
+            }
             if self.flush().await.is_err() {
                 return;
             }
@@ -90,7 +110,8 @@ impl Control {
         let heard = tokio::select! {
             biased;
             _ = drain.wait_for(Option::is_some) => return Some(self.machine.shutting_down()),
-            heard = at_most(idle, hear(&self.socket, &mut self.decoder)) => heard,
+            heard = hear(&self.socket, &mut self.decoder) => Some(heard),
+            () = self.idle.after(idle) => None,
         };
         match heard {
             None => Some(self.machine.idle_timeout()),
@@ -176,6 +197,12 @@ impl Control {
         self.write_records();
         let output = self.machine.take_output();
         let mut left = output.as_slice();
+        // There nearly always is room, and then nobody needs a timer.
+        if !left.is_empty()
+            && let Ok(sent) = rustix::net::send(&self.socket, left, rustix::net::SendFlags::NOSIGNAL)
+        {
+            left = left.get(sent..).unwrap_or_default();
+        }
         while !left.is_empty() {
             let send = self.socket.async_io(Interest::WRITABLE, |socket| {
                 Ok(rustix::net::send(socket, left, rustix::net::SendFlags::NOSIGNAL)?)
@@ -216,14 +243,6 @@ async fn hear(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Heard {
         if !matches!(read.await, Ok(1..)) {
             return Heard::Gone;
         }
-    }
-}
-
-/// `None` when it took longer than the limit.
-async fn at_most<T>(limit: Option<Duration>, wait: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        None => Some(wait.await),
-        Some(limit) => tokio::time::timeout(limit, wait).await.ok(),
     }
 }
 

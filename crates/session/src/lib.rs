@@ -5,6 +5,7 @@
 //! (connections), the broker (files) and the monitor (logs, the broker's channel).
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod ask;
 mod control;
 mod link;

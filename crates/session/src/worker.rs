@@ -18,6 +18,7 @@ use wharf_ipc::link::{Link, Received};
 use wharf_ipc::{SessionId, listener, monitor};
 use wharf_os::sandbox::{Role, Sandbox};
 use wharf_os::spawn::Inherited;
+use wharf_os::title::{Pace, Title};
 use wharf_os::{identity, process};
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::record::Record;
@@ -43,7 +44,7 @@ pub fn run(inherited: &mut Inherited) -> ExitCode {
     match start(inherited) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wharfd: session: {error}");
+            wharf_os::say!("wharfd: session: {error}");
             ExitCode::FAILURE
         }
     }
@@ -54,7 +55,7 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     process::no_core()?;
     process::raise_descriptor_limit()?;
     wharf_os::signals::ignore_sigpipe()?;
-    let title = wharf_os::title::Title::prepare();
+    let title = Title::prepare();
     let monitor = MonitorLink::from(inherited.require("monitor")?);
     let listener = ListenerLink::from(inherited.require("listener")?);
     let mut scratch = wharf_ipc::link::scratch();
@@ -74,7 +75,7 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     let pool = Pool::start()?;
     let report = sandbox.finish()?;
     if !report.is_complete() {
-        eprintln!("wharfd: {report}");
+        wharf_os::say!("wharfd: {report}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let tasks = tokio::task::LocalSet::new();
@@ -88,6 +89,8 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             logs: RefCell::default(),
             zone,
             title: RefCell::new(title),
+            pace: RefCell::default(),
+            doing: RefCell::default(),
             transfers: Cell::new(0),
             tools: Tools { pipes: Pipes::default(), pool },
             drain: watch::Sender::new(None),
@@ -131,7 +134,10 @@ pub(crate) struct Worker {
     mailboxes: RefCell<HashMap<SessionId, Mail>>,
     logs: RefCell<Logs>,
     zone: TimeZone,
-    title: RefCell<wharf_os::title::Title>,
+    title: RefCell<Title>,
+    pace: RefCell<Pace>,
+    /// What the one session of an isolated worker does.
+    doing: RefCell<Option<String>>,
     /// How many transfers run.
     transfers: Cell<usize>,
     pub(crate) tools: Tools,
@@ -219,6 +225,17 @@ impl<T> Slot<T> {
         receiver
     }
 
+    /// Takes the answer if it is here.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        match std::mem::take(self) {
+            Self::Here(answer) => Some(answer),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
     /// Forgets an answer nobody fetched.
     pub(crate) fn clear(&mut self) {
         *self = Self::Empty;
@@ -254,30 +271,47 @@ impl Worker {
         self.mailboxes.borrow_mut().get_mut(&session).map(reach)
     }
 
-    fn show(&self) {
+    /// Brings the title up to date, now or, when it was changed a moment ago, a little later.
+    fn show(self: &Rc<Self>) {
+        let mut pace = self.pace.borrow_mut();
+        let is_planned = pace.due().is_some();
+        if pace.permits(std::time::Instant::now()) {
+            self.title.borrow_mut().set(&self.caption());
+        } else if let Some(due) = pace.due().filter(|_| !is_planned) {
+            let worker = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep_until(due.into()).await;
+                worker.show();
+            });
+        }
+    }
+
+    fn caption(&self) -> String {
+        if let Some(doing) = &*self.doing.borrow() {
+            return format!("wharfd: session {doing}");
+        }
         let clients = self.mailboxes.borrow().len();
         let noun = if clients == 1 { "client" } else { "clients" };
         let transfers = self.transfers.get();
         let busy = if transfers == 0 { String::new() } else { format!(", {transfers} transferring") };
-        self.title.borrow_mut().set(&format!("wharfd: session, {clients} {noun}{busy}"));
+        format!("wharfd: session, {clients} {noun}{busy}")
     }
 
     /// Shows that a transfer begins (1) or ends (-1).
-    pub(crate) fn show_transfer(&self, change: isize) {
+    pub(crate) fn show_transfer(self: &Rc<Self>, change: isize) {
         self.transfers.set(self.transfers.get().saturating_add_signed(change));
-        if !self.is_isolated() {
-            self.show();
-        }
+        self.show();
     }
 
     /// Shows what the one session of an isolated worker does now, as vsftpd's titles do.
-    pub(crate) fn show_session(&self, whose: &Whose, machine: &Session) {
+    pub(crate) fn show_session(self: &Rc<Self>, whose: &Whose, machine: &Session) {
         if !self.is_isolated() {
             return;
         }
         let user =
             machine.user().map(|user| format!("/{}", String::from_utf8_lossy(user))).unwrap_or_default();
-        self.title.borrow_mut().set(&format!("wharfd: session {}{user}: {}", whose.address, machine.doing()));
+        self.doing.replace(Some(format!("{}{user}: {}", whose.address, machine.doing())));
+        self.show();
     }
 
     fn is_isolated(&self) -> bool {
@@ -338,7 +372,7 @@ impl Worker {
                 match Settings::read(&text, Wanted { banner, user_list, passive_address }, descriptors) {
                     Ok(settings) => (Welcome::Ok, settings.policy),
                     Err(error) => {
-                        eprintln!("wharfd: session: the rules for one client cannot be used: {error}");
+                        wharf_os::say!("wharfd: session: the rules for one client cannot be used: {error}");
                         (Welcome::NotAdmitted, policy)
                     }
                 }
@@ -347,7 +381,7 @@ impl Worker {
         }
     }
 
-    async fn farewell(&self, session: SessionId) {
+    async fn farewell(self: &Rc<Self>, session: SessionId) {
         self.mailboxes.borrow_mut().remove(&session);
         self.show();
         let _ = self.listener.send(&listener::FromWorker::Ended { session }).await;
@@ -384,7 +418,7 @@ async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
                 let wanted = Wanted { banner, user_list, passive_address };
                 match Settings::read(&text, wanted, received.descriptors) {
                     Ok(settings) => *worker.settings.borrow_mut() = settings,
-                    Err(error) => eprintln!("wharfd: session: keeps its configuration: {error}"),
+                    Err(error) => wharf_os::say!("wharfd: session: keeps its configuration: {error}"),
                 }
             }
             monitor::ToWorker::Logs(which) => {

@@ -70,11 +70,9 @@ pub fn run(monitor: OwnedFd) -> ExitCode {
     }
 }
 
-/// Tells the administrator; the monitor owns where our standard error goes.
+/// Tells the administrator.
 fn say(sentence: &str) {
-    use std::io::Write;
-    // Nobody may be left to read it, which is no reason to stop serving.
-    let _ = writeln!(io::stderr(), "wharfd: listener: {sentence}");
+    wharf_os::say!("wharfd: listener: {sentence}");
 }
 
 /// Whether new clients are let in.

@@ -59,7 +59,7 @@ impl Monitor {
             None => match self.start_broker(start, name) {
                 Ok(number) => number,
                 Err(error) => {
-                    eprintln!("wharfd: monitor: cannot start a broker: {error}");
+                    wharf_os::say!("wharfd: monitor: cannot start a broker: {error}");
                     return self.settle_attempt(
                         waiting,
                         oops(b"cannot start the process that opens your files"),
@@ -125,7 +125,7 @@ impl Monitor {
             }
             Err(error) => {
                 let error: io::Error = error;
-                eprintln!("wharfd: monitor: a broker takes no logins: {error}");
+                wharf_os::say!("wharfd: monitor: a broker takes no logins: {error}");
                 self.settle_attempt(
                     waiting,
                     oops(b"the process that opens your files does not answer"),
@@ -160,7 +160,7 @@ impl Monitor {
                 (Started::Unusable { directory, failure }, State::Starting(queue)) => {
                     let queue = std::mem::take(queue);
                     let shown = String::from_utf8_lossy(&directory).into_owned();
-                    eprintln!(
+                    wharf_os::say!(
                         "wharfd: monitor: cannot change directory:{shown} ({failure:?}), so nobody gets in there"
                     );
                     for waiting in queue {
@@ -185,7 +185,7 @@ impl Monitor {
         broker.link.unwatch(&self.poller);
         let status = end(&mut broker.child);
         if let Some(why) = why {
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: monitor: a broker {why} ({status}); its logins are lost, new ones get a new broker"
             );
         }

@@ -78,7 +78,7 @@ impl Monitor {
             Ok(rules) => rules,
             Err(error) => {
                 // Security: a list that cannot be read may name anybody.
-                eprintln!("wharfd: monitor: {error}; nobody is let in (tcp_wrappers)");
+                wharf_os::say!("wharfd: monitor: {error}; nobody is let in (tcp_wrappers)");
                 return self.answer_door(visitor, Admission::Refused, Vec::new());
             }
         };
@@ -127,13 +127,13 @@ impl Monitor {
 
     fn look_up(&mut self, visitor: Visitor) {
         if self.door.asked.len() >= AT_ONCE {
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: monitor: {AT_ONCE} names are being looked up already; one client is turned away"
             );
             return self.answer_door(visitor, Admission::Refused, Vec::new());
         }
         if let Err(error) = self.start_look_up(visitor) {
-            eprintln!("wharfd: monitor: cannot look up the name of {}: {error}", visitor.peer);
+            wharf_os::say!("wharfd: monitor: cannot look up the name of {}: {error}", visitor.peer);
             self.judge(visitor, Name::Unknown);
         }
     }
@@ -195,7 +195,7 @@ impl Door {
         }
         let rules = Arc::new(Rules::read(DAEMON, allow, deny)?);
         for remark in rules.remarks() {
-            eprintln!("{remark}");
+            wharf_os::say!("{remark}");
         }
         self.rules = Some((versions, Arc::clone(&rules)));
         Ok(rules)

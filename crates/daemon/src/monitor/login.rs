@@ -177,7 +177,9 @@ impl Monitor {
     /// Starts a process that answers one question about the session that waits.
     pub(super) fn ask_auth(&mut self, question: &Question, waiting: Waiting, then: Then) {
         if self.attempts.running.len() >= AT_ONCE {
-            eprintln!("wharfd: monitor: {AT_ONCE} logins are being checked already; one more is refused");
+            wharf_os::say!(
+                "wharfd: monitor: {AT_ONCE} logins are being checked already; one more is refused"
+            );
             return self.settle_attempt(waiting, refused("too many attempts at once"), None);
         }
         match self.start_auth(question) {
@@ -186,7 +188,7 @@ impl Monitor {
                 self.in_time(AUTH_TIME, number, Due::AttemptOver);
             }
             Err(error) => {
-                eprintln!("wharfd: monitor: cannot check a password: {error}");
+                wharf_os::say!("wharfd: monitor: cannot check a password: {error}");
                 self.settle_attempt(waiting, refused("no auth process"), None);
             }
         }
@@ -213,7 +215,7 @@ impl Monitor {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Ok(Some(received)) => received.message,
             Ok(None) | Err(_) => {
-                eprintln!("wharfd: monitor: an auth process ended without a verdict");
+                wharf_os::say!("wharfd: monitor: an auth process ended without a verdict");
                 refused_by_auth("the auth process ended without a verdict")
             }
         };
@@ -223,7 +225,7 @@ impl Monitor {
     /// The time of an attempt, or of a process that was told to leave, is over.
     pub(super) fn attempt_over(&mut self, number: u64) {
         if self.attempts.running.contains_key(&number) {
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: monitor: checking a password took longer than {} s; refused",
                 AUTH_TIME.as_secs()
             );
@@ -256,7 +258,7 @@ impl Monitor {
 
     fn refuse(&mut self, waiting: Waiting, reason: Reason, detail: &str) {
         let user = waiting.user.escape_ascii();
-        eprintln!("wharfd: login of {user} refused ({reason:?}): {detail}");
+        wharf_os::say!("wharfd: login of {user} refused ({reason:?}): {detail}");
         self.settle_attempt(waiting, refused(detail), None);
     }
 
@@ -333,7 +335,7 @@ impl Monitor {
     fn die(&self, text: &[u8], waiting: &Waiting) {
         let text = String::from_utf8_lossy(text).escape_debug().to_string();
         let user = waiting.user.escape_ascii();
-        eprintln!("wharfd: login of {user} ended: 500 OOPS: {text}");
+        wharf_os::say!("wharfd: login of {user} ended: 500 OOPS: {text}");
         if waiting.config.log.log_die {
             super::logs::to_system_log(&text);
         }
@@ -346,7 +348,7 @@ impl Monitor {
         };
         if !agreed {
             // Security: the user's rules may be the stricter ones.
-            eprintln!("wharfd: monitor: the listener does not take the rules of a user's file; refused");
+            wharf_os::say!("wharfd: monitor: the listener does not take the rules of a user's file; refused");
             verdict = refused("the listener does not take the rules of the user's file");
         }
         let Some(known) = self.workers.known(waiting.worker, waiting.session) else { return };
@@ -389,7 +391,7 @@ fn is_listed_out(config: &Config, name: &[u8]) -> bool {
         Err(error) => {
             // It was meant to keep somebody out.
             let file = access.userlist_file.as_ref().map(|file| file.escape_ascii().to_string());
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: monitor: cannot read user list file:{} ({error}); nobody with an account is let in",
                 file.unwrap_or_default()
             );

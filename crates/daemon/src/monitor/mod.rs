@@ -62,13 +62,13 @@ pub fn run(site: Site) -> ExitCode {
             // Scripts look for vsftpd's form; people have read the better one above.
             let first = problems.iter().find(|problem| problem.severity == wharf_config::Severity::Error);
             first.into_iter().for_each(|first| oops(&first.message, connection.as_ref()));
-            eprintln!("wharfd: does not start: the configuration has errors (try `wharfd check FILE`)");
+            wharf_os::say!("wharfd: does not start: the configuration has errors (try `wharfd check FILE`)");
             return ExitCode::from(OOPS);
         }
     };
     if !site.is_share() && !wharf_os::identity::is_root() && !settings.config.process.run_as_launching_user {
         oops("vsftpd: must be started as root (see run_as_launching_user option)", connection.as_ref());
-        eprintln!("  = help: to share a folder without root, try `wharfd share DIR`");
+        wharf_os::say!("  = help: to share a folder without root, try `wharfd share DIR`");
         return ExitCode::from(OOPS);
     }
     let listens = settings.config.listen.listen || settings.config.listen.listen_ipv6;
@@ -77,7 +77,7 @@ pub fn run(site: Site) -> ExitCode {
         (false, Some(connection)) => Some(connection),
         (false, None) => {
             oops("vsftpd: not configured for standalone, must be started from inetd", None);
-            eprintln!("  = help: set listen=YES or listen_ipv6=YES to serve without inetd");
+            wharf_os::say!("  = help: set listen=YES or listen_ipv6=YES to serve without inetd");
             return ExitCode::from(OOPS);
         }
     };
@@ -92,14 +92,19 @@ pub fn run(site: Site) -> ExitCode {
         false => None,
     };
     let word = connection.as_ref().and_then(|connection| connection.try_clone().ok());
-    match Monitor::start(site, settings, connection).and_then(|mut monitor| {
-        monitor.announce();
-        if let Some(background) = background {
-            wharf_os::process::detach_streams()?;
-            background.ready()?;
+    let started = Monitor::start(site, settings, connection);
+    let served = match (started, background) {
+        (Ok(mut monitor), background) => {
+            monitor.announce();
+            background.into_iter().for_each(Background::ready);
+            monitor.serve()
         }
-        monitor.serve()
-    }) {
+        (Err(error), background) => {
+            background.into_iter().for_each(|background| background.fail(&format!("500 OOPS: {error}")));
+            Err(error)
+        }
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             oops(&error.to_string(), word.as_ref());
@@ -110,7 +115,7 @@ pub fn run(site: Site) -> ExitCode {
 
 /// A fatal error in vsftpd's form, where people and systemd see it; a client of inetd hears it too.
 fn oops(text: &str, client: Option<&OwnedFd>) {
-    eprintln!("500 OOPS: {text}");
+    wharf_os::say!("500 OOPS: {text}");
     if let Some(client) = client {
         logs::to_system_log(text);
         let line = format!("500 OOPS: {}\r\n", text.lines().next().unwrap_or_default());
@@ -291,14 +296,16 @@ impl Monitor {
             Ok((settings, logs, files)) => (self.settings, self.logs, self.files) = (settings, logs, files),
             Err(problems) => {
                 report(&problems);
-                eprintln!("wharfd: reload: the new configuration has errors; the old one stays in force");
+                wharf_os::say!(
+                    "wharfd: reload: the new configuration has errors; the old one stays in force"
+                );
                 return;
             }
         }
         self.listener.configure(&self.poller, &self.settings.text);
         self.configure_workers();
         self.hand_out_logs();
-        eprintln!("wharfd: reload: the new configuration is in force for new sessions");
+        wharf_os::say!("wharfd: reload: the new configuration is in force for new sessions");
     }
 
     fn read_again(&self) -> Result<(Settings, logs::Logs, files::Files), Vec<wharf_config::Problem>> {

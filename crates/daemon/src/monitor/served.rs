@@ -44,7 +44,7 @@ impl Monitor {
         let Some(account) = account else {
             let text = [b"cannot locate user entry:", waiting.user.as_slice()].concat();
             let user = waiting.user.escape_ascii();
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: PAM accepts {user}, but this system has no such account: create it, or set \
                  guest_enable=YES to serve such names as guest_username"
             );
@@ -103,7 +103,7 @@ impl Monitor {
             Some(start) => self.enter(&start, waiting),
             None => {
                 let user = waiting.user.escape_ascii();
-                eprintln!(
+                wharf_os::say!(
                     "wharfd: login of {user} refused: the name would stand in a path (user_sub_token) and \
                      must not contain '/' or be '.' or '..'"
                 );

@@ -100,7 +100,7 @@ impl Site {
 /// Prints problems for the administrator.
 pub(super) fn report<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
     for problem in problems {
-        eprintln!("{problem}");
+        wharf_os::say!("{problem}");
     }
 }
 

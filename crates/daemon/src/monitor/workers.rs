@@ -154,7 +154,7 @@ impl Monitor {
     /// Starts a worker now; says so when it cannot.
     pub(super) fn replace_worker(&mut self) {
         if let Err(error) = self.start_worker() {
-            eprintln!("wharfd: monitor: cannot start a session worker: {error}");
+            wharf_os::say!("wharfd: monitor: cannot start a session worker: {error}");
         }
     }
 
@@ -206,7 +206,7 @@ impl Monitor {
         for number in self.workers.running.keys().copied().collect::<Vec<_>>() {
             match words(self) {
                 Ok((message, descriptors)) => self.tell_worker(number, message, descriptors),
-                Err(error) => eprintln!("wharfd: monitor: a worker could not be told: {error}"),
+                Err(error) => wharf_os::say!("wharfd: monitor: a worker could not be told: {error}"),
             }
         }
     }
@@ -303,7 +303,7 @@ impl Monitor {
         if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
             return;
         }
-        eprintln!(
+        wharf_os::say!(
             "wharfd: monitor: session worker {number} {why} ({status}); its sessions are lost, others go on"
         );
         if worker.began.elapsed() < TOO_SOON {
@@ -322,7 +322,7 @@ impl Monitor {
                 Ok(Some(received)) => match received.message {
                     FromListener::Listening(addresses) => self.listener.addresses = addresses,
                     FromListener::CannotListen { text } => {
-                        eprintln!("wharfd: listener: {text}; it keeps the sockets it had");
+                        wharf_os::say!("wharfd: listener: {text}; it keeps the sockets it had");
                     }
                     FromListener::WantWorker => self.replace_worker(),
                     FromListener::Agreed { number } => self.agreed(number),
@@ -350,9 +350,9 @@ impl Monitor {
         if self.end.is_some() {
             return;
         }
-        eprintln!("wharfd: monitor: the listener ended ({status}); starting a new one");
+        wharf_os::say!("wharfd: monitor: the listener ended ({status}); starting a new one");
         if self.serves_one || self.listener.began.elapsed() < TOO_SOON {
-            eprintln!("500 OOPS: the listener ended at once after its start");
+            wharf_os::say!("500 OOPS: the listener ended at once after its start");
             self.end = Some(Instant::now());
             return;
         }
@@ -364,7 +364,7 @@ impl Monitor {
             self.start_workers()
         });
         if let Err(error) = started {
-            eprintln!("500 OOPS: cannot start a new listener: {error}");
+            wharf_os::say!("500 OOPS: cannot start a new listener: {error}");
             self.end = Some(Instant::now());
         }
     }
@@ -375,7 +375,7 @@ impl Monitor {
             super::Site::Share(share) => share.announce(&self.listener.addresses),
             super::Site::Classic(_) => {
                 for address in &self.listener.addresses {
-                    eprintln!("wharfd: listening on {address}");
+                    wharf_os::say!("wharfd: listening on {address}");
                 }
             }
         }

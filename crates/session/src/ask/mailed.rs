@@ -82,6 +82,11 @@ impl Worker {
         self.monitor.send_with(&question, &[file.as_fd()]).await.is_ok() && done.await.unwrap_or(false)
     }
 
+    /// The expected data connection, if it has come already.
+    pub(super) fn arrived(&self, session: SessionId) -> Option<OwnedFd> {
+        self.mail(session, |mail| mail.arrival.take()).flatten().flatten()
+    }
+
     /// The data connection that the peer makes to the expected port; it may have come already.
     pub(super) async fn arrival(&self, session: SessionId, limit: Option<Duration>) -> Option<OwnedFd> {
         let arrival = self.mail(session, |mail| mail.arrival.wait())?;

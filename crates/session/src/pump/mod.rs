@@ -1,5 +1,6 @@
 //! The data transfer process: octets between a file or listing and the data connection.
 //!
+//! | small files | [`small`]: sent whole, without waiting |
 //! | octets that nothing changes | [`image`]: spliced through a pooled pipe, never copied by us |
 //! | lines that change, and sources that cannot be spliced | [`copy`] |
 //! | not faster than | [`rate`] |
@@ -11,6 +12,7 @@ mod image;
 mod line_ends;
 mod pipes;
 mod rate;
+mod small;
 
 use std::cell::Cell;
 use std::io;
@@ -24,6 +26,7 @@ use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
 pub(crate) use pipes::Pipes;
+pub(crate) use small::{Attempt, send_small};
 
 use crate::pool::Pool;
 use crate::watch::watch;

@@ -13,7 +13,7 @@ use wharf_os::sandbox::{Access, Role, Sandbox};
 pub(super) fn confine(root: BorrowedFd<'_>, rules: &Rules) -> io::Result<()> {
     let report = Sandbox::for_role(Role::Broker, &[(root, access(rules))]).enter()?;
     if !report.is_complete() {
-        eprintln!("wharfd: broker: {report}");
+        wharf_os::say!("wharfd: broker: {report}");
     }
     Ok(())
 }

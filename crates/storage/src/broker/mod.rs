@@ -24,7 +24,7 @@ pub fn run(monitor: OwnedFd) -> ExitCode {
     match serve(monitor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wharfd: broker: {error}");
+            wharf_os::say!("wharfd: broker: {error}");
             ExitCode::FAILURE
         }
     }

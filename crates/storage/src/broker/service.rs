@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 use wharf_ipc::broker::{Answer, NewLogin, Request, Started};
 use wharf_ipc::link::{self, Link};
 use wharf_os::channel::Channel;
 use wharf_os::epoll::{Interest, Poller, Ready};
-use wharf_os::title::Title;
+use wharf_os::title::{Pace, Title};
 use wharf_proto::failure::Failure;
 
 use crate::listing::{Job, Progress};
@@ -60,6 +61,7 @@ struct Running {
 struct Caption {
     title: Title,
     whom: String,
+    pace: Pace,
 }
 
 impl Service {
@@ -91,7 +93,7 @@ impl Service {
     #[must_use]
     pub fn with_title(mut self, title: Title, user: &[u8], root: &[u8]) -> Self {
         let whom = format!("{} ({})", String::from_utf8_lossy(user), String::from_utf8_lossy(root));
-        self.title = Some(Caption { title, whom });
+        self.title = Some(Caption { title, whom, pace: Pace::default() });
         self.show();
         self
     }
@@ -103,7 +105,7 @@ impl Service {
     pub fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         loop {
-            self.poller.wait(&mut ready, None)?;
+            self.poller.wait(&mut ready, self.patience())?;
             for event in &ready {
                 if event.key == MONITOR {
                     if !self.admit()? {
@@ -116,7 +118,16 @@ impl Service {
                     self.hear(*event);
                 }
             }
+            if self.patience() == Some(Duration::ZERO) {
+                self.show();
+            }
         }
+    }
+
+    /// How long nothing has to be done by itself.
+    fn patience(&self) -> Option<Duration> {
+        let due = self.title.as_ref()?.pace.due()?;
+        Some(due.saturating_duration_since(Instant::now()))
     }
 
     /// Takes a new login's channel from the monitor; false when the monitor is gone.
@@ -134,7 +145,7 @@ impl Service {
             ));
         };
         if self.logins.len() >= self.most_logins {
-            eprintln!(
+            wharf_os::say!(
                 "wharfd: broker: {} logins are all the open files this process may have allow; raise its limit of open files",
                 self.most_logins
             );
@@ -203,7 +214,7 @@ impl Service {
         }
         let key = self.new_key();
         if let Err(error) = self.poller.add(&job, key, Interest::Write) {
-            eprintln!("wharfd: broker: a listing is cut short: {error}");
+            wharf_os::say!("wharfd: broker: a listing is cut short: {error}");
             return;
         }
         self.jobs.insert(key, Running { login, job });
@@ -232,7 +243,7 @@ impl Service {
     }
 
     fn dismiss(&mut self, key: u64, why: &str) {
-        eprintln!("wharfd: broker: a session's channel is closed: {why}");
+        wharf_os::say!("wharfd: broker: a session's channel is closed: {why}");
         self.close(key);
     }
 
@@ -264,7 +275,9 @@ impl Service {
 
     fn show(&mut self) {
         let count = self.logins.len();
-        if let Some(Caption { title, whom }) = &mut self.title {
+        if let Some(Caption { title, whom, pace }) = &mut self.title
+            && pace.permits(Instant::now())
+        {
             title.set(&format!("wharfd: broker {whom}, {count} login{}", if count == 1 { "" } else { "s" }));
         }
     }

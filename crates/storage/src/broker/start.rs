@@ -77,7 +77,7 @@ fn settle(start: &Start) -> io::Result<Result<(Local, VirtualPath), Unusable>> {
 
 fn unusable(directory: &[u8], error: io::Error) -> Unusable {
     let shown = String::from_utf8_lossy(directory);
-    eprintln!(
+    wharf_os::say!(
         "wharfd: broker: cannot use the directory {shown}: {error}; check that it exists and that the user may enter it"
     );
     Unusable { directory: directory.to_vec(), failure: failure::of(error) }

@@ -54,7 +54,7 @@ impl Upload {
     /// Ends the upload of a session that is gone.
     pub fn abandon(self, rules: &Rules) {
         if let Err(failure) = self.finish(Fate::Broken, rules) {
-            eprintln!("wharfd: broker: cannot remove a broken upload: {failure:?}");
+            wharf_os::say!("wharfd: broker: cannot remove a broken upload: {failure:?}");
         }
     }
 
