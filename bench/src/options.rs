@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
+const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--alone] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
   compare   speed, processor time and memory: first.md
   load      many idle sessions beside many downloads: load.md
-  Without a word both are done.";
+  Without a word both are done. With --alone only wharfd is measured, with --quick less is done; then the pages are
+  printed, and written only when a directory is named.";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub(crate) struct Options {
     pub(crate) only: Option<Page>,
     /// Less work and fewer turns: to see that everything runs, not to quote.
     pub(crate) quick: bool,
+    /// Nobody to measure it by: for profiles.
+    pub(crate) alone: bool,
     /// The server to measure; built from this workspace when not named.
     pub(crate) wharfd: Option<PathBuf>,
     /// The server to measure it by.
     pub(crate) vsftpd: PathBuf,
-    /// The directory of the pages; those of a quick run are only printed unless one is named.
+    /// The directory of the pages; those of a lesser run are only printed unless one is named.
     pub(crate) output: Option<PathBuf>,
 }
 
@@ -50,11 +53,16 @@ impl Options {
     /// The usage, when an argument is unknown or lacks its value.
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Self> {
         let usage = || io::Error::other(USAGE);
-        let (mut only, mut quick, mut wharfd, mut vsftpd, mut output) = (None, false, None, None, None);
+        let (mut only, mut quick, mut alone) = (None, false, false);
+        let (mut wharfd, mut vsftpd, mut output) = (None, None, None);
         while let Some(argument) = arguments.next() {
             let slot = match argument.to_str() {
                 Some("--quick") => {
                     quick = true;
+                    continue;
+                }
+                Some("--alone") => {
+                    alone = true;
                     continue;
                 }
                 Some("compare") => {
@@ -73,9 +81,9 @@ impl Options {
             *slot = Some(PathBuf::from(arguments.next().ok_or_else(usage)?));
         }
         let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks");
-        let output = output.or_else(|| (!quick).then(|| pages.into()));
+        let output = output.or_else(|| (!quick && !alone).then(|| pages.into()));
         let vsftpd = vsftpd.unwrap_or_else(|| "/usr/sbin/vsftpd".into());
-        Ok(Self { only, quick, wharfd, vsftpd, output })
+        Ok(Self { only, quick, alone, wharfd, vsftpd, output })
     }
 
     /// Returns whether a page is wanted.
@@ -98,8 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_does_not_overwrite_the_published_pages() {
+    fn a_lesser_run_does_not_overwrite_the_published_pages() {
         assert!(read(&["--quick"]).unwrap().output.is_none());
+        assert!(read(&["load", "--alone"]).unwrap().output.is_none());
         assert!(read(&[]).unwrap().output.is_some());
     }
 

@@ -33,8 +33,7 @@ pub(crate) struct Page(String);
 impl Page {
     /// Begins with what is measured, and where; the word is the one that has `wharf-bench` write this page.
     pub(crate) fn begin(title: &str, word: &str, contenders: &[Contender]) -> io::Result<Self> {
-        let mut text =
-            format!("# {title}\n\nWritten by `cargo run --release -p wharf-bench -- {word}`.\n\n");
+        let mut text = format!("# {title}\n\nWritten by `cargo run --release -p wharf-bench -- {word}`.\n\n");
         let read = |file| fs::read_to_string(file).unwrap_or_default();
         let processor = read("/proc/cpuinfo");
         let processor =
@@ -56,7 +55,9 @@ impl Page {
     }
 
     fn settings(&mut self, contenders: &[Contender]) {
-        self.line(&format!("\nThe servers got these lines, and their own ports and paths:\n\n```\n{COMMON}```"));
+        self.line(&format!(
+            "\nThe servers got these lines, and their own ports and paths:\n\n```\n{COMMON}```"
+        ));
         for contender in contenders.iter().filter(|one| !one.extra.is_empty()) {
             self.line(&format!("\n\"{}\" also got:\n\n```\n{}```", contender.name, contender.extra));
         }

@@ -52,7 +52,7 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    /// Returns all of them: ours, vsftpd, and vsftpd without namespaces per session.
+    /// Returns all that were asked for: ours, vsftpd, and vsftpd without namespaces per session.
     pub(crate) fn all(options: &Options, stage: &Stage) -> Vec<Self> {
         let make = |name, extra, only_sessions, program, port| Self {
             name,
@@ -64,11 +64,15 @@ impl Contender {
             public: stage.public(),
         };
         let wharfd = std::env::var_os(INSIDE).unwrap_or_default().into();
-        vec![
+        let mut all = vec![
             make("wharfd", "", false, wharfd, 2121),
             make("vsftpd", "", false, options.vsftpd.clone(), 2122),
             make("vsftpd, isolate=NO", SHARED, true, options.vsftpd.clone(), 2123),
-        ]
+        ];
+        if options.alone {
+            all.truncate(1);
+        }
+        all
     }
 
     /// Returns the version that the program states.

@@ -41,7 +41,7 @@ pub(crate) fn enter(options: &Options) -> io::Result<ExitCode> {
     if !rustix::process::geteuid().is_root() {
         return Err(io::Error::other("namespaces and anonymous logins need root; try again with sudo"));
     }
-    if !options.vsftpd.exists() {
+    if !options.alone && !options.vsftpd.exists() {
         let file = options.vsftpd.display();
         return Err(io::Error::other(format!(
             "{file} is not there; install vsftpd or name it with --vsftpd"

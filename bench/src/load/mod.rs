@@ -106,9 +106,8 @@ fn visit(contender: &Contender, plan: &Plan) -> io::Result<Visit> {
     let with = Memory::of(&server)?;
     let (processes, threads) = (server.account.processes()?.len(), server.account.threads()?);
     let quiet = noop::measure(&crowd.sessions, plan.rate, plan.quiet)?;
-    let (busy, downloads, used) = beside_downloads(&server, plan, || {
-        noop::measure(&crowd.sessions, plan.rate, plan.busy)
-    })?;
+    let (busy, downloads, used) =
+        beside_downloads(&server, plan, || noop::measure(&crowd.sessions, plan.rate, plan.busy))?;
     let alive = noop::count_answers(&crowd.sessions)?;
     Ok(Visit {
         name: contender.name,

@@ -20,10 +20,9 @@ pub struct Start {
     /// The host directory that becomes `/`; entered with the identity's rights.
     #[serde(with = "serde_bytes")]
     pub root: Vec<u8>,
-    /// Host directories in the order in which they are tried as the start directory, each below `root`.
+    /// Host directories in the order in which they are tried as the start directory, each below `root`. When none of
+    /// them can be entered, the login cannot be served.
     pub start: Vec<serde_bytes::ByteBuf>,
-    /// Whether an unusable first entry of `start` is fatal rather than passed over.
-    pub start_must_work: bool,
     /// What this identity may do.
     pub rules: Rules,
 }

@@ -78,7 +78,10 @@ impl Entries {
         let rest = self.records.get(self.at..)?;
         let [low, high] = *rest.get(LENGTH_AT..)?.first_chunk()?;
         let record = rest.get(..usize::from(u16::from_ne_bytes([low, high])))?;
-        let name = CStr::from_bytes_until_nul(record.get(NAME_AT..)?).ok()?;
+        let name = record.get(NAME_AT..)?.as_ptr();
+        // SAFETY: `record` is what the kernel wrote as one record, and it ends each name with a NUL within its record;
+        // the buffer stays as it is for as long as the name is borrowed.
+        let name = unsafe { CStr::from_ptr(name.cast()) };
         self.at += record.len();
         Some(Listed { name, kind: kind(*record.get(KIND_AT)?) })
     }

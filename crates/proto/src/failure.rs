@@ -13,6 +13,8 @@ pub enum Failure {
     NotFound,
     /// The kernel or the site's policy forbids it.
     Denied,
+    /// The site's list of forbidden names speaks of it (`deny_file`).
+    Forbidden,
     /// The name is taken.
     Exists,
     /// The directory still holds something.

@@ -19,7 +19,8 @@ pub fn has_wildcard(text: &[u8]) -> bool {
 
 /// Tells whether a pattern fits the whole of a name, octet by octet and case-sensitive.
 ///
-/// `{` without `}`, and `[` without `]`, stand for themselves. Within braces the characters up to the first `}` are
+/// `{` without `}`, and `[` without `]`, stand for themselves. A `[` is tried both ways: as the beginning of a set of
+/// characters, which the builds of RHEL know, and as itself, which is all that the others know. Within braces the characters up to the first `}` are
 /// alternatives; a brace inside them is an ordinary character.
 #[must_use]
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
@@ -29,7 +30,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let mut readings = MAX_ALTERNATIVES;
     let mut reading = Vec::new();
     if first_group(pattern).is_none() {
-        return fits(pattern, name);
+        return either_fits(pattern, name);
     }
     expand(pattern, &mut reading, name, &mut readings)
 }
@@ -67,7 +68,7 @@ fn expand(rest: &[u8], chosen: &mut Vec<u8>, name: &[u8], readings: &mut usize) 
         *readings -= 1;
         let length = chosen.len();
         chosen.extend_from_slice(rest);
-        let fit = fits(chosen, name);
+        let fit = either_fits(chosen, name);
         chosen.truncate(length);
         return fit;
     };
@@ -90,9 +91,13 @@ fn expand(rest: &[u8], chosen: &mut Vec<u8>, name: &[u8], readings: &mut usize) 
     false
 }
 
+fn either_fits(pattern: &[u8], name: &[u8]) -> bool {
+    fits(pattern, name, one) || (pattern.contains(&b'[') && fits(pattern, name, one_plain))
+}
+
 /// Matches a pattern without braces. Only the last star is ever tried again, so the work is at most the product
 /// of both lengths.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
+fn fits(pattern: &[u8], name: &[u8], one: fn(&[u8], u8) -> Option<usize>) -> bool {
     let (mut at, mut here) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(&octet) = name.get(here) {
@@ -112,6 +117,14 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
         here = from + 1;
     }
     pattern.get(at..).unwrap_or_default().iter().all(|&octet| octet == b'*')
+}
+
+/// As [`one`], where a bracket is an ordinary character.
+fn one_plain(pattern: &[u8], octet: u8) -> Option<usize> {
+    match pattern.first()? {
+        b'?' => Some(1),
+        &expected => (expected == octet).then_some(1),
+    }
 }
 
 /// Matches one octet; answers how much of the pattern that took.

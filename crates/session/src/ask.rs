@@ -23,7 +23,7 @@ use wharf_proto::ftp::server::ask::{
 };
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::session::Session;
-use wharf_proto::store::{Answer, Request};
+use wharf_proto::store::{Answer, Fate, Request};
 
 use crate::link::{AsyncLink, Scratch};
 use crate::log::Whose;
@@ -225,6 +225,10 @@ impl Hands {
         if broker.send(request).await.is_err() {
             self.lost = true;
             return broken;
+        }
+        if matches!(request, Request::Finish(Fate::Kept)) {
+            // The broker says nothing to it, for nothing can fail.
+            return Answer::Done;
         }
         let Ok(Some(mut received)) = broker.answer(scratch).await else {
             self.lost = true;

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wharf_proto::ftp::line::{Decoder, Line};
@@ -18,7 +19,7 @@ use zeroize::Zeroize;
 use crate::alarm::Alarm;
 use crate::ask::{Hands, Work};
 use crate::log::Whose;
-use crate::watch::watch;
+use crate::watch::{watch, with_room};
 use crate::worker::Worker;
 
 /// How long a peer may take to read our replies; who does not read is not there.
@@ -51,7 +52,7 @@ impl Control {
         socket: OwnedFd,
         machine: Session,
     ) -> io::Result<Self> {
-        let socket = watch(socket, Interest::READABLE | Interest::WRITABLE)?;
+        let socket = watch(socket, HEARING)?;
         Ok(Self {
             worker,
             whose,
@@ -79,7 +80,9 @@ impl Control {
                     Err(ask) => next = Next::Ask(ask),
                 }
             }
-            if self.flush().await.is_err() {
+            // The last reply waits for a moment, to travel with the end of the connection.
+            let hold = if matches!(next, Next::Close) { SendFlags::MORE } else { SendFlags::empty() };
+            if self.flush_with(SendFlags::NOSIGNAL | hold).await.is_err() {
                 return;
             }
             let step = match next {
@@ -194,20 +197,22 @@ impl Control {
 
     /// Sends what the machine said, and writes what it recorded.
     async fn flush(&mut self) -> io::Result<()> {
+        self.flush_with(SendFlags::NOSIGNAL).await
+    }
+
+    async fn flush_with(&mut self, flags: SendFlags) -> io::Result<()> {
         self.write_records();
         let output = self.machine.take_output();
         let mut left = output.as_slice();
-        // There nearly always is room, and then nobody needs a timer.
-        if !left.is_empty()
-            && let Ok(sent) = rustix::net::send(&self.socket, left, rustix::net::SendFlags::NOSIGNAL)
-        {
-            left = left.get(sent..).unwrap_or_default();
-        }
         while !left.is_empty() {
-            let send = self.socket.async_io(Interest::WRITABLE, |socket| {
-                Ok(rustix::net::send(socket, left, rustix::net::SendFlags::NOSIGNAL)?)
-            });
-            let sent = tokio::time::timeout(PATIENCE, send).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let send = || Ok(rustix::net::send(&self.socket, left, flags)?);
+            let sent = match send() {
+                Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => {
+                    let send = with_room(&self.socket, send);
+                    tokio::time::timeout(PATIENCE, send).await.map_err(|_| io::ErrorKind::TimedOut)??
+                }
+                sent => sent?,
+            };
             left = left.get(sent..).unwrap_or_default();
         }
         Ok(())
@@ -233,18 +238,29 @@ async fn hear(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Heard {
             Some(Line::TooLong) => return Heard::TooLong,
             None => {}
         }
-        let read = socket.async_io(Interest::READABLE, |socket| {
-            // On the stack and only for this moment: an idle session keeps no buffer.
-            let mut buffer = [0; 4096];
-            let (read, _) = rustix::net::recv(socket, &mut buffer[..], rustix::net::RecvFlags::empty())?;
-            decoder.push(buffer.get(..read).unwrap_or_default());
-            Ok(read)
+        let Ok(mut ready) = socket.ready(HEARING).await else { return Heard::Gone };
+        let is_urgent = ready.ready().is_priority();
+        // On the stack and only for this moment: an idle session keeps no buffer.
+        let mut buffer = [0; 4096];
+        let read = ready.try_io(|socket| {
+            Ok(rustix::net::recv(socket.get_ref(), &mut buffer[..], rustix::net::RecvFlags::empty())?.0)
         });
-        if !matches!(read.await, Ok(1..)) {
-            return Heard::Gone;
+        match read {
+            Ok(Ok(read @ 1..)) => {
+                decoder.push(buffer.get(..read).unwrap_or_default());
+                // A read that leaves room has taken everything, unless it stopped at an urgent octet.
+                if read < buffer.len() && !is_urgent {
+                    ready.clear_ready();
+                }
+            }
+            Ok(_) => return Heard::Gone,
+            Err(_would_block) => {}
         }
     }
 }
+
+/// What is waited for: octets, and word of urgent ones, for these interrupt a read (ABOR with telnet's Synch).
+const HEARING: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
 /// Waits until the server is told to stop and the time for running transfers is over.
 async fn deadline(drain: &mut tokio::sync::watch::Receiver<Option<tokio::time::Instant>>) {
@@ -255,5 +271,67 @@ async fn deadline(drain: &mut tokio::sync::watch::Receiver<Option<tokio::time::I
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn connection() -> (AsyncFd<OwnedFd>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (watch(ours.into(), HEARING).unwrap(), peer)
+    }
+
+    async fn line(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Vec<u8> {
+        match tokio::time::timeout(Duration::from_secs(10), hear(socket, decoder)).await {
+            Ok(Heard::Line(line)) => line,
+            Ok(Heard::TooLong | Heard::Gone) => panic!("no line"),
+            Err(_) => panic!("octets lie unread"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_urgent_octet_between_two_lines_hides_neither() {
+        let (socket, mut peer) = connection().await;
+        let mut decoder = Decoder::default();
+        for _ in 0..3 {
+            // All of it is there before the event loop looks, so that one event speaks for everything.
+            peer.write_all(b"NOOP\r\n").unwrap();
+            rustix::net::send(&peer, b"!", SendFlags::OOB).unwrap();
+            peer.write_all(b"ABOR\r\n").unwrap();
+            assert_eq!(line(&socket, &mut decoder).await, b"NOOP");
+            assert_eq!(line(&socket, &mut decoder).await, b"ABOR");
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_that_come_one_by_one_are_heard_and_so_is_the_end() {
+        let (socket, mut peer) = connection().await;
+        let mut decoder = Decoder::default();
+        for _ in 0..100 {
+            peer.write_all(b"NOOP\r\n").unwrap();
+            assert_eq!(line(&socket, &mut decoder).await, b"NOOP");
+        }
+        peer.write_all(b"QUIT\r\n").unwrap();
+        drop(peer);
+        assert_eq!(line(&socket, &mut decoder).await, b"QUIT");
+        assert!(matches!(hear(&socket, &mut decoder).await, Heard::Gone));
+    }
+
+    #[tokio::test]
+    async fn more_than_one_read_takes_is_heard_to_its_last_line() {
+        let (socket, mut peer) = connection().await;
+        let mut decoder = Decoder::default();
+        peer.write_all(&b"NOOP\r\n".repeat(4096)).unwrap();
+        for _ in 0..4096 {
+            assert_eq!(line(&socket, &mut decoder).await, b"NOOP");
+        }
     }
 }

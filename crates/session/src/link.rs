@@ -1,18 +1,17 @@
 //! A typed channel on the event loop.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wharf_ipc::link::{Link, Received};
 
-use crate::watch::watch;
+use crate::watch::{watch, with_room};
 
 /// A [`Link`] whose waits are the event loop's.
 ///
-/// It is watched for reading only. Watched for writing too, it would wake us each time the other side takes a message
-/// of ours, which is once for each message; and there nearly always is room.
+/// It is watched for reading only: watched for room too, it would wake us whenever the other side takes a message.
 pub(crate) struct AsyncLink<Out, In>(AsyncFd<Link<Out, In>>);
 
 impl<Out, In> AsyncLink<Out, In>
@@ -34,14 +33,7 @@ where
     /// As [`Self::send`], with descriptors.
     pub(crate) async fn send_with(&self, message: &Out, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let link = self.0.get_ref();
-        match link.send_with(message, descriptors) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
-        }
-        // A second handle for as long as it takes, because one can be watched only once.
-        let handle: OwnedFd = rustix::io::fcntl_dupfd_cloexec(link.as_fd(), 0)?;
-        let room = watch(handle, Interest::WRITABLE)?;
-        room.async_io(Interest::WRITABLE, |_| link.send_with(message, descriptors)).await
+        with_room(link, || link.send_with(message, descriptors)).await
     }
 
     /// Receives one message of several that may have come; `None` when the peer has closed.

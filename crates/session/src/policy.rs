@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bstr::BString;
 use wharf_config::Config;
-use wharf_proto::ftp::server::policy::{Policy, Rights, UserList};
+use wharf_proto::ftp::server::policy::{Banner, Policy, Rights, UserList};
 
 /// What a policy is made of besides the configuration itself: files that only the monitor can open.
 #[derive(Debug, Clone, Default)]
@@ -99,14 +99,14 @@ fn anonymous_rights(config: &Config) -> Rights {
     }
 }
 
-/// The greeting's lines. A file comes before a text; both empty leave the house's own.
-fn banner(config: &Config, files: &Files) -> Vec<Vec<u8>> {
-    let from_file = files.banner.as_deref().map(lines).unwrap_or_default();
-    if !from_file.is_empty() {
-        return from_file;
+/// A file comes before a text; both empty leave the house's own.
+fn banner(config: &Config, files: &Files) -> Banner {
+    match files.banner.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => Banner::File(text.to_vec()),
+        None => Banner::Line(
+            config.messages.ftpd_banner.as_ref().map_or_else(|| b"(Wharf)".to_vec(), |text| text.to_vec()),
+        ),
     }
-    let text = config.messages.ftpd_banner.as_ref().map_or_else(|| b"(Wharf)".to_vec(), |text| text.to_vec());
-    vec![text]
 }
 
 fn lines(octets: &[u8]) -> Vec<Vec<u8>> {
@@ -171,8 +171,8 @@ mod tests {
     fn a_banner_file_comes_before_the_banner_text_unless_it_is_empty() {
         let config = wharf_config::parse(b"ftpd_banner=short\n", None, &Config::default()).unwrap().config;
         let long = Files { banner: Some(b"one\ntwo\n".to_vec()), ..Files::default() };
-        assert_eq!(policy(&config, &long).banner, [b"one".to_vec(), b"two".to_vec()]);
+        assert_eq!(policy(&config, &long).banner, Banner::File(b"one\ntwo\n".to_vec()));
         let empty = Files { banner: Some(Vec::new()), ..Files::default() };
-        assert_eq!(policy(&config, &empty).banner, [b"short".to_vec()]);
+        assert_eq!(policy(&config, &empty).banner, Banner::Line(b"short".to_vec()));
     }
 }

@@ -4,8 +4,8 @@
 //! back; [`compare`] lays two recordings beside each other. What must differ between any two servers, such as
 //! the ports of data connections, is masked, and every mask has a name that the caller can show.
 //!
-//! Plain blocking sockets with a limit on every wait. Nothing here knows how a server works inside, and nothing
-//! is printed: what servers say may hold anything, and leaves this room only through [`printable`].
+//! Plain blocking sockets with a limit on every wait. Nothing here knows how a server works inside, and nothing is
+//! printed: what servers say may hold anything, and leaves this room only through [`printable`].
 
 #![forbid(unsafe_code)]
 

@@ -166,6 +166,11 @@ impl Replay<'_> {
             self.note(from);
         }
         match made {
+            Ok(stream) if transfer.manner == Manner::Stalled => {
+                self.reply();
+                drop(stream);
+                return;
+            }
             Ok(stream) => self.data(transfer, stream),
             Err(why) if transfer.manner != Manner::Absent => self.note(&why),
             Err(_) => {}

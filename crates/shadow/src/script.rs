@@ -81,6 +81,8 @@ pub(crate) enum Manner {
     Broken,
     /// Asks for it and never makes it.
     Absent,
+    /// Makes it, and then neither sends nor reads until the server has replied.
+    Stalled,
 }
 
 impl Script {
@@ -144,6 +146,7 @@ impl Reader<'_> {
             (b"bare", _) => Act::Command(self.variables.expand(rest)?),
             (b"broken", _) => self.transfer(&self.variables.expand(rest)?, Manner::Broken)?,
             (b"absent", _) => self.transfer(&self.variables.expand(rest)?, Manner::Absent)?,
+            (b"stalled", _) => self.transfer(&self.variables.expand(rest)?, Manner::Stalled)?,
             (b"send", _) => Act::Send(self.variables.expand(&escape::octets(rest)?)?),
             (b"reply", b"") => Act::Reply,
             (b"end", b"") => Act::End,
@@ -152,8 +155,8 @@ impl Reader<'_> {
             _ => {
                 return Err(format!(
                     "!{} is not known; there are !passive [epsv|pasv], !active [port|eprt], !mask NAME, \
-                     !bare COMMAND, !broken COMMAND, !absent COMMAND, !send OCTETS, !reply, !end, !connect NAME \
-                     and !use NAME",
+                     !bare COMMAND, !broken COMMAND, !absent COMMAND, !stalled COMMAND, !send OCTETS, !reply, \
+                     !end, !connect NAME and !use NAME",
                     printable(words)
                 ));
             }

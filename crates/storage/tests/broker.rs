@@ -210,3 +210,17 @@ fn when_the_monitor_is_gone_the_broker_ends() {
     broker.end();
     assert!(is_closed(&session));
 }
+
+#[test]
+fn an_upload_that_is_kept_needs_no_answer_and_one_that_is_not_gets_one() {
+    let broker = Broker::start(Rules { delete_broken: true, ..rules() });
+    let session = broker.login();
+    let write = |name| Request::OpenWrite { path: path(name), writing: Writing::Store, umask: 0o022 };
+    ask(&session, &write("/kept"));
+    session.send(&Request::Finish(Fate::Kept)).unwrap();
+    // The next word of the broker belongs to the next request.
+    assert!(matches!(ask(&session, &write("/broken")).0, Answer::OpenedForWriting(_)));
+    assert_eq!(ask(&session, &Request::Finish(Fate::Broken)).0, Answer::Done);
+    assert!(broker.root().join("kept").exists() && !broker.root().join("broken").exists());
+    broker.end();
+}

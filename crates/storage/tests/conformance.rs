@@ -180,7 +180,7 @@ fn a_file_is_made_where_a_link_names_one_that_is_not_there() {
 fn nothing_is_made_behind_a_link_against_the_rules() {
     let mut login = Login::with(Rules { deny: Some(b"*.exe".to_vec().into()), ..rules() });
     symlink("x.exe", login.at("link")).unwrap();
-    assert_eq!(login.open_write("/link", Writing::Store, 0).unwrap_err(), Failure::Denied);
+    assert_eq!(login.open_write("/link", Writing::Store, 0).unwrap_err(), Failure::Forbidden);
     assert!(!login.at("x.exe").exists());
     let mut login = Login::with(Rules { may_overwrite: false, ..rules() });
     symlink("x", login.at("link")).unwrap();
@@ -416,12 +416,13 @@ fn a_denied_name_is_denied_everywhere_in_a_path() {
     for request in [
         Request::Enter(path("/private/")),
         Request::Enter(path("/way")),
+        Request::OpenRead(path("/way/p")),
         Request::OpenRead(path("/private/p")),
         Request::OpenWrite { path: path("/a.mp3"), writing: Writing::Store, umask: 0 },
         Request::Look { path: path("/private"), follow: true },
         Request::Change(rename),
     ] {
-        assert_eq!(login.ask(request.clone()), refused(Failure::Denied), "{request:?}");
+        assert_eq!(login.ask(request.clone()), refused(Failure::Forbidden), "{request:?}");
     }
 }
 

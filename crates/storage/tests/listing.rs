@@ -99,15 +99,15 @@ fn patterns_and_files_are_looked_for_in_the_directory_before_the_last_slash() {
 }
 
 #[test]
-fn hidden_and_denied_names_are_left_out() {
+fn hidden_names_are_left_out_and_denied_ones_are_not() {
     let hide = Some(b"{*.bak,secret}".to_vec().into());
     let mut login =
         Login::with(Rules { hide, deny: Some(b"*.mp3".to_vec().into()), show_dot_files: true, ..rules() });
     for name in ["a", "a.bak", "secret", "x.mp3", ".dot"] {
         login.write(name, "");
     }
-    assert_eq!(login.names("", PLAIN), [".dot", "a"]);
-    assert_eq!(login.list(wish("x.mp3", Format::Names, PLAIN)), Err(Failure::Denied));
+    assert_eq!(login.names("", PLAIN), [".dot", "a", "x.mp3"]);
+    assert_eq!(login.list(wish("x.mp3", Format::Names, PLAIN)), Err(Failure::Forbidden));
 }
 
 #[test]

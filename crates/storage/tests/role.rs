@@ -102,7 +102,7 @@ fn rules() -> Rules {
 fn begin(root: &Path, identity: Option<Identity>, rules: Rules) -> Start {
     let octets = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
     let start = vec![octets(&root.join("gone")).into(), octets(&root.join("home")).into()];
-    Start { user: b"alice".to_vec(), identity, root: octets(root), start, start_must_work: false, rules }
+    Start { user: b"alice".to_vec(), identity, root: octets(root), start, rules }
 }
 
 fn user() -> Option<Identity> {
@@ -202,9 +202,9 @@ fn a_root_that_the_user_may_not_enter_is_told() {
     let directory = shut.as_os_str().as_encoded_bytes().to_vec();
     assert_eq!(started, Started::Unusable { directory, failure: Failure::Denied });
     broker.end();
-    let must = Start { start_must_work: true, ..begin(tree.path(), user(), rules()) };
-    let (broker, started) = Broker::start(&must);
     let directory = tree.path().join("gone").as_os_str().as_encoded_bytes().to_vec();
+    let start = vec![serde_bytes::ByteBuf::from(directory.clone())];
+    let (broker, started) = Broker::start(&Start { start, ..begin(tree.path(), user(), rules()) });
     assert_eq!(started, Started::Unusable { directory, failure: Failure::NotFound });
     broker.end();
     println!("a_root_that_the_user_may_not_enter_is_told ... ok");

@@ -173,7 +173,7 @@ pub fn kill_at_once(pid: u32) {
 
 /// Returns whether a process that was seen with [`Server::family`] still runs.
 pub fn is_alive((pid, start): (u32, u64)) -> bool {
-    processes().get(&pid).is_some_and(|one| one.start == start && one.state != 'Z')
+    process(pid).is_some_and(|one| one.start == start && one.state != 'Z')
 }
 
 fn pid_of(pid: u32) -> Pid {
@@ -218,21 +218,17 @@ fn descendants(root: u32) -> Vec<(u32, u64)> {
 
 fn processes() -> HashMap<u32, Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return HashMap::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name in brackets may hold blanks and brackets; the fields start after the last one.
-            let (_, fields) = stat.rsplit_once(')')?;
-            let fields: Vec<&str> = fields.split_whitespace().collect();
-            let state = fields.first()?.chars().next()?;
-            Some((
-                pid,
-                Process { parent: fields.get(1)?.parse().ok()?, start: fields.get(19)?.parse().ok()?, state },
-            ))
-        })
-        .collect()
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| Some((pid, process(pid)?))).collect()
+}
+
+fn process(pid: u32) -> Option<Process> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold blanks and brackets; the fields start after the last one.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let state = fields.first()?.chars().next()?;
+    Some(Process { parent: fields.get(1)?.parse().ok()?, start: fields.get(19)?.parse().ok()?, state })
 }
 
 #[cfg(test)]

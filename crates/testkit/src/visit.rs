@@ -8,7 +8,12 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When anything else happens than that, or nothing for the time given. Nothing here panics, unlike in [`crate::Dialogue`].
-pub fn visit(address: SocketAddr, login: (&str, &str), file: &str, patience: Duration) -> io::Result<Vec<u8>> {
+pub fn visit(
+    address: SocketAddr,
+    login: (&str, &str),
+    file: &str,
+    patience: Duration,
+) -> io::Result<Vec<u8>> {
     let stream = connect(address, patience)?;
     let mut control = BufReader::new(stream);
     reply(&mut control, "220")?;
@@ -48,7 +53,11 @@ fn reply(control: &mut BufReader<TcpStream>, code: &str) -> io::Result<String> {
         }
         if line.get(3..4) == Some(" ") {
             let is_it = line.starts_with(code);
-            return if is_it { Ok(line) } else { Err(io::Error::other(format!("{code} expected: {line:?}"))) };
+            return if is_it {
+                Ok(line)
+            } else {
+                Err(io::Error::other(format!("{code} expected: {line:?}")))
+            };
         }
     }
 }
@@ -66,6 +75,9 @@ mod tests {
         let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"220 hello\r\n"));
         assert!(visit(address, ("anna", "secret"), "file", Duration::from_secs(5)).is_err());
         server.join().unwrap().unwrap();
-        assert!(visit(address, ("anna", "secret"), "file", Duration::from_secs(5)).is_err(), "nobody listens");
+        assert!(
+            visit(address, ("anna", "secret"), "file", Duration::from_secs(5)).is_err(),
+            "nobody listens"
+        );
     }
 }

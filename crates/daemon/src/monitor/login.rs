@@ -131,12 +131,13 @@ impl Monitor {
         if failures >= config.limits.max_login_fails.max(1) {
             return self.settle_attempt(waiting, refused("too many failures"), None);
         }
-        if config.anonymous.anonymous_enable && is_anonymous(&name) {
+        let is_anonymous = config.anonymous.anonymous_enable && is_anonymous(&name);
+        if let Some(refusal) = refused_at_once(&config, &name, &password, is_anonymous) {
+            return self.settle_attempt(waiting, refused(refusal), None);
+        }
+        if is_anonymous {
             waiting.class = Class::Anonymous;
             return self.attempt_anonymously(waiting, &password);
-        }
-        if let Some(refusal) = refused_at_once(&config, &name, &password) {
-            return self.settle_attempt(waiting, refused(refusal), None);
         }
         let attempt = self.attempt_for_auth(&config, name, password, peer);
         self.ask_auth(&Question::Prove(attempt), waiting, Then::ComeIn);
@@ -370,8 +371,13 @@ fn is_anonymous(name: &[u8]) -> bool {
 }
 
 /// What needs no password to be refused, and why.
-fn refused_at_once(config: &Config, name: &[u8], password: &Secret) -> Option<&'static str> {
-    if !config.access.local_enable {
+fn refused_at_once(
+    config: &Config,
+    name: &[u8],
+    password: &Secret,
+    is_anonymous: bool,
+) -> Option<&'static str> {
+    if !config.access.local_enable && !is_anonymous {
         return Some("local_enable is off");
     }
     if name.len() > LONGEST || password.expose().len() > LONGEST {

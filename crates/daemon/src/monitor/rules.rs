@@ -22,7 +22,6 @@ pub(super) fn anonymous(config: &Config, account: &wharf_os::identity::Account, 
         }),
         root: root.to_vec(),
         start: vec![ByteBuf::from(root.to_vec())],
-        start_must_work: true,
         rules: rules(config, Class::Anonymous),
     }
 }
@@ -64,7 +63,6 @@ pub(super) fn jail(config: &Config, account: &Account, class: Class, root: &[u8]
         identity: Some(Identity { uid: account.uid, gid: account.gid, groups: account.groups.clone() }),
         root: root.to_vec(),
         start: vec![ByteBuf::from(root.to_vec())],
-        start_must_work: false,
         rules: rules(config, class),
     }
 }

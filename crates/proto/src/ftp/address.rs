@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 pub enum BadEprt {
     /// The address family is none we know.
     Protocol,
+    /// The address or the port is none.
+    Address,
     /// The rest.
     Syntax,
 }
@@ -36,7 +38,8 @@ pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
 /// [`BadEprt`]. The final delimiter may be missing, as in vsftpd.
 pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
     let (&delimiter, fields) = argument.split_first().ok_or(BadEprt::Protocol)?;
-    if !(33..=126).contains(&delimiter) || delimiter.is_ascii_digit() {
+    // Letters are delimiters to the RFC, and typing mistakes to everybody else.
+    if !(33..=126).contains(&delimiter) || delimiter.is_ascii_alphanumeric() {
         return Err(BadEprt::Syntax);
     }
     let fields = fields.strip_suffix(&[delimiter]).unwrap_or(fields);
@@ -54,6 +57,7 @@ pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
         (Some(address), Some(port)) if address.is_ipv4() == (family == b"1") => {
             Ok(SocketAddr::new(address, port))
         }
+        (Some(_), None) => Err(BadEprt::Address),
         _ => Err(BadEprt::Syntax),
     }
 }
@@ -101,14 +105,10 @@ mod tests {
         for bad in ["", "||127.0.0.1|1025|", "|3|127.0.0.1|1025|", "|0|x|1|"] {
             assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Protocol), "{bad}");
         }
-        for bad in [
-            "|1|localhost|1025|",
-            "|1|::1|1025|",
-            "|1|127.0.0.1||",
-            "|1|127.0.0.1|65536|",
-            "|1|127.0.0.1|1|x",
-            "1",
-        ] {
+        for bad in ["|1|127.0.0.1||", "|1|127.0.0.1|65536|", "|1|127.0.0.1|x|"] {
+            assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Address), "{bad}");
+        }
+        for bad in ["|1|localhost|1025|", "|1|::1|1025|", "|1|127.0.0.1|1|x", "1", "x"] {
             assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Syntax), "{bad}");
         }
     }

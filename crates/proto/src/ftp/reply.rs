@@ -67,7 +67,8 @@ replies! {
         SiteHelpReadOnly = 214 "UMASK HELP";
         System = 215 "UNIX Type: L8";
         /// Banner lines: one is the text, of several each is `220-…` and an empty `220 ` follows.
-        Greeting(banner: Lines) = 220 "";
+        Greeting(banner: Vec<u8>) = 220 "{}";
+        GreetingAfter(banner: Lines) = 220 "";
         Goodbye = 221 "Goodbye.";
         NoTransferToAbort = 225 "No transfer to ABOR.";
         TransferComplete = 226 "Transfer complete.";
@@ -163,18 +164,26 @@ replies! {
 }
 
 impl Reply {
-    /// The lines as they go onto the wire, without CR LF, and with IAC not yet doubled: what a log shows.
+    /// The lines as they go onto the wire, without CR LF, and with IAC not yet doubled.
     pub(crate) fn shown(&self) -> Vec<Vec<u8>> {
         let last = self.lines();
-        let (Self::Greeting(before) | Self::LoginSuccessful(before) | Self::DirectoryChanged(before)) = self
+        let (Self::GreetingAfter(before) | Self::LoginSuccessful(before) | Self::DirectoryChanged(before)) =
+            self
         else {
             return last;
         };
         let code = self.code();
-        if let (Self::Greeting(_), [line]) = (self, &before.0[..]) {
-            return vec![coded(code, b' ', line)];
-        }
         before.0.iter().map(|line| coded(code, b'-', line)).chain(last).collect()
+    }
+
+    /// The lines that a log shows: what stands inside a listing is no reply.
+    pub(crate) fn logged(&self) -> Vec<Vec<u8>> {
+        let mut shown = self.shown();
+        if let Self::ListingStatus(_) = self {
+            let last = shown.len().saturating_sub(1);
+            shown.drain(1.min(last)..last);
+        }
+        shown
     }
 
     /// Appends the reply to what is sent.
@@ -194,15 +203,6 @@ impl Reply {
 pub struct Lines(Vec<Vec<u8>>);
 
 impl Lines {
-    /// Takes lines as they are configured; an empty last one is left to the reply itself.
-    #[must_use]
-    pub fn of_banner(banner: &[Vec<u8>]) -> Self {
-        match banner {
-            [before @ .., last] if last.is_empty() => Self(before.to_vec()),
-            whole => Self(whole.to_vec()),
-        }
-    }
-
     /// Cuts the text of a message file into lines; CR LF ends a line as LF does.
     #[must_use]
     pub fn of_message(text: Option<&[u8]>) -> Self {
@@ -346,12 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn a_banner_of_one_line_is_the_text_and_of_several_goes_before_an_empty_one() {
-        let one = Lines::of_banner(&[b"(hello)".to_vec()]);
-        assert_eq!(wire(&Reply::Greeting(one)), b"220 (hello)\r\n");
-        let two = Lines::of_banner(&[b"a".to_vec(), b"b".to_vec()]);
-        assert_eq!(wire(&Reply::Greeting(two)), b"220-a\r\n220-b\r\n220 \r\n");
-        assert_eq!(wire(&Reply::Greeting(Lines::of_banner(&[]))), b"220 \r\n");
+    fn a_banner_is_one_line_and_a_file_of_one_goes_before_an_empty_line() {
+        assert_eq!(wire(&Reply::Greeting(b"(hello)".to_vec())), b"220 (hello)\r\n");
+        let file = |text: &[u8]| wire(&Reply::GreetingAfter(Lines::of_message(Some(text))));
+        assert_eq!(file(b"a\n"), b"220-a\r\n220 \r\n");
+        assert_eq!(file(b"a\r\n\nb"), b"220-a\r\n220-\r\n220-b\r\n220 \r\n");
     }
 
     #[test]

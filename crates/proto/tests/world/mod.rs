@@ -9,7 +9,7 @@ use std::time::Duration;
 use wharf_proto::entry::{Access, Entry, Kind, Time};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Ask, Direction, Grant, Move, Moved, NoConnection, Outcome, Verdict};
-use wharf_proto::ftp::server::policy::{Class, Policy, Rights};
+use wharf_proto::ftp::server::policy::{Banner, Class, Policy, Rights};
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Aside, Next, Session, Welcome};
 use wharf_proto::path::VirtualPath;
@@ -47,7 +47,7 @@ pub(crate) fn policy() -> Policy {
     anonymous_rights.site = false;
     anonymous_rights.set_mode = false;
     Policy {
-        banner: vec![b"(Wharf)".to_vec()],
+        banner: Banner::Line(b"(Wharf)".to_vec()),
         anonymous: true,
         local: true,
         anonymous_without_password: false,

@@ -69,6 +69,8 @@ fn details(event: &Event, line: &mut Vec<u8>) {
             let rate = if seconds > 0.0 { transfer.octets as f64 / 1024.0 / seconds } else { 0.0 };
             line.extend_from_slice(format!(", {rate:.2}Kbyte/sec").as_bytes());
         }
+        // Compat: a line without a command has nothing to quote.
+        Event::Command(text) if text.is_empty() => {}
         Event::MakeDirectory(_, text)
         | Event::RemoveDirectory(_, text)
         | Event::Delete(_, text)

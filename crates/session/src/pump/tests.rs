@@ -169,3 +169,114 @@ fn a_full_disk_is_no_space() {
         Outcome::FileFailed(Failure::NoSpace)
     );
 }
+
+/// Tries to send a file that was opened when it had `size` octets.
+fn attempt(wish: Move, size: u64, file: &std::fs::File, ours: &OwnedFd) -> Attempt {
+    let wish = Move { size: Some(size), ..wish };
+    send_small(&wharf_ipc::link::scratch().into(), &wish, &file.try_clone().unwrap().into(), ours)
+}
+
+fn everything(mut peer: TcpStream) -> Vec<u8> {
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).unwrap();
+    got
+}
+
+#[test]
+fn a_small_file_goes_out_whole_and_ends_the_connection() {
+    for length in [0, 1, 1024, 32 * 1024] {
+        let (ours, peer) = connection();
+        let file = file_with(&pattern(length));
+        let attempt = attempt(wish(Direction::Download), length as u64, &file, &ours);
+        assert_eq!(attempt, Attempt::Over(length as u64, Outcome::Complete));
+        assert!(everything(peer) == pattern(length), "{length} octets differ");
+    }
+}
+
+#[test]
+fn a_small_file_is_sent_from_its_restart_marker_on_and_nothing_beyond_the_end() {
+    for (at, rest) in [(4, &b"efg"[..]), (7, b""), (99, b"")] {
+        let (ours, peer) = connection();
+        let wish = Move { at, ..wish(Direction::Download) };
+        let attempt = attempt(wish, 7, &file_with(b"abcdefg"), &ours);
+        assert_eq!(attempt, Attempt::Over(rest.len() as u64, Outcome::Complete));
+        assert_eq!(everything(peer), rest);
+    }
+}
+
+#[test]
+fn a_file_that_grew_or_shrank_since_it_was_opened_is_left_to_the_loop() {
+    let (ours, _peer) = connection();
+    for size in [6, 8, 0] {
+        let attempt = attempt(wish(Direction::Download), size, &file_with(b"abcdefg"), &ours);
+        assert_eq!(attempt, Attempt::GoOn(0), "opened with {size} octets");
+    }
+}
+
+#[test]
+fn what_is_large_limited_or_converted_is_left_to_the_loop() {
+    let (ours, _peer) = connection();
+    let small = wish(Direction::Download);
+    let file = file_with(b"abc");
+    assert_eq!(attempt(Move { ascii: true, ..small }, 3, &file, &ours), Attempt::GoOn(0));
+    assert_eq!(attempt(Move { rate: 1, ..small }, 3, &file, &ours), Attempt::GoOn(0));
+    assert_eq!(attempt(Move { direction: Direction::Upload, ..small }, 3, &file, &ours), Attempt::GoOn(0));
+    let large = file_with(&pattern(32 * 1024 + 1));
+    assert_eq!(attempt(small, 32 * 1024 + 1, &large, &ours), Attempt::GoOn(0));
+}
+
+#[test]
+fn a_small_file_is_not_sent_to_who_reset_the_connection() {
+    let (ours, peer) = connection();
+    // Closing with octets unread resets.
+    rustix::net::send(&ours, b"unread", rustix::net::SendFlags::empty()).unwrap();
+    let mut one = [0; 1];
+    peer.peek(&mut one).unwrap();
+    drop(peer);
+    while !rustix::net::sockopt::socket_error(&ours).is_ok_and(|error| error.is_err()) {
+        thread::yield_now();
+    }
+    let file = file_with(&pattern(1024));
+    let attempt = attempt(wish(Direction::Download), 1024, &file, &ours);
+    assert_eq!(attempt, Attempt::Over(0, Outcome::NetworkFailed));
+}
+
+#[test]
+fn octets_that_a_peer_sends_to_a_download_cost_it_nothing_of_the_file() {
+    let (ours, mut peer) = connection();
+    peer.write_all(b"what for?").unwrap();
+    // Only octets that have arrived make the close a reset.
+    let mut waiting = [rustix::event::PollFd::new(&ours, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut waiting, None).unwrap();
+    let attempt = attempt(wish(Direction::Download), 1024, &file_with(&pattern(1024)), &ours);
+    assert_eq!(attempt, Attempt::Over(1024, Outcome::Complete));
+    drop(ours);
+    let mut got = vec![0; 1024];
+    peer.read_exact(&mut got).unwrap();
+    assert!(got == pattern(1024));
+}
+
+#[test]
+fn what_a_full_connection_takes_of_a_small_file_is_counted_and_the_rest_follows() {
+    // Not TCP, whose peer takes octets off our hands while we send.
+    let (ours, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let ours = OwnedFd::from(ours);
+    rustix::net::sockopt::set_socket_send_buffer_size(&ours, 1).unwrap();
+    let file = file_with(&pattern(32 * 1024));
+    let wish = wish(Direction::Download);
+    let Attempt::GoOn(ahead) = attempt(wish, 32 * 1024, &file, &ours) else { panic!("it took everything") };
+    assert!(ahead > 0);
+    let reader = thread::spawn(move || {
+        let mut got = Vec::new();
+        peer.read_to_end(&mut got).unwrap();
+        got
+    });
+    let source = Source::File(Arc::new(file.into()));
+    let rest = Move { at: ahead, ..wish };
+    let progress = Cell::new(ahead);
+    assert_eq!(on_the_loop(run(&tools(), rest, source, ours, None, &progress)), Outcome::Complete);
+    assert_eq!(progress.get(), 32 * 1024);
+    let got = reader.join().unwrap();
+    assert!(got == pattern(32 * 1024), "octets differ after {ahead}");
+}

@@ -15,6 +15,7 @@ use wharf_os::channel::Channel;
 use wharf_os::epoll::{Interest, Poller, Ready};
 use wharf_os::title::{Pace, Title};
 use wharf_proto::failure::Failure;
+use wharf_proto::store::Fate;
 
 use crate::listing::{Job, Progress};
 use crate::local::{Local, Upload};
@@ -178,10 +179,15 @@ impl Service {
             self.answer(key, &Answer::Refused(Failure::TooMany), None);
             return;
         }
+        // Nothing is left to do and nothing can fail, so nobody waits for a word: every upload would pay for it.
+        let wants_no_answer = matches!(request, Request::Finish(Fate::Kept));
         let Ok(served) = self.local.serve(request, &mut login.upload) else {
             self.dismiss(key, "it finished an upload that it had not begun");
             return;
         };
+        if wants_no_answer {
+            return;
+        }
         if self.answer(key, &served.answer, served.descriptor.as_ref())
             && let Some(job) = served.job
         {

@@ -114,23 +114,17 @@ fn enter(directory: OwnedFd, start: &Start) -> io::Result<Root> {
     Root::open("/")
 }
 
-/// Chooses the directory in which logins begin.
+/// Chooses the directory in which logins begin; the last one that was tried is told when there is none.
 fn first_directory(local: &Local, start: &Start) -> Result<VirtualPath, Unusable> {
     let root = VirtualPath::absolute(&start.root).unwrap_or_else(|_| VirtualPath::root());
-    for (place, wish) in start.start.iter().enumerate() {
-        let entered = below(&root, wish).and_then(|path| local.enter(&path));
-        match entered {
+    let mut last = Unusable { directory: start.root.clone(), failure: Failure::NotFound };
+    for wish in &start.start {
+        match below(&root, wish).and_then(|path| local.enter(&path)) {
             Ok(entered) => return Ok(entered.path),
-            Err(failure) if place == 0 && start.start_must_work => {
-                return Err(Unusable { directory: wish.to_vec(), failure });
-            }
-            Err(_) => {}
+            Err(failure) => last = Unusable { directory: wish.to_vec(), failure },
         }
     }
-    match local.enter(&VirtualPath::root()) {
-        Ok(entered) => Ok(entered.path),
-        Err(failure) => Err(Unusable { directory: start.root.clone(), failure }),
-    }
+    Err(last)
 }
 
 /// Turns a host directory into a path below the root.

@@ -4,9 +4,12 @@
 //! where they must be sorted. One job does little per [`Job::step`], so that many can take turns in one thread.
 
 mod lines;
+mod look;
 mod names;
+mod rights;
 mod walk;
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::OFlags;
@@ -19,9 +22,10 @@ use wharf_proto::store::{Format, List, ListFlags};
 
 use crate::failure;
 use crate::local::{Local, entry_of};
+use lines::Place;
 use walk::Walk;
 
-/// How much is formatted before it is written.
+/// How much is formatted before it is written, after a first piece that is written as soon as it is there.
 const BLOCK: usize = 64 * 1024;
 /// What a pipe should hold; the kernel gives less to users who have many.
 const PIPE: usize = 256 * 1024;
@@ -29,6 +33,9 @@ const PIPE: usize = 256 * 1024;
 const DEEPEST: usize = 64;
 /// How many directories a recursive listing keeps in mind.
 const MOST_PENDING: usize = 16 * 1024;
+
+/// What a look at a file costs, counted in names that are read or put in order.
+const LOOK: usize = 8;
 
 /// A listing being written.
 #[derive(Debug)]
@@ -40,7 +47,11 @@ pub struct Job {
     pending: Vec<Pending>,
     block: Vec<u8>,
     sent: usize,
+    has_written: bool,
+    /// Whether no header stands in the listing yet.
     is_first: bool,
+    /// Whether the directory's header is still to be written.
+    lacks_header: bool,
 }
 
 /// How a job stands after a step.
@@ -72,6 +83,27 @@ struct Wish {
     pattern: Option<Vec<u8>>,
 }
 
+impl Wish {
+    /// What it costs to tell of one entry.
+    fn cost(&self) -> usize {
+        if matches!(self.format, Format::Names) { 1 } else { LOOK }
+    }
+}
+
+/// What a step may still cost.
+#[derive(Debug, Clone, Copy)]
+struct Budget(usize);
+
+impl Budget {
+    fn is_left(self) -> bool {
+        self.0 > 0
+    }
+
+    fn spend(&mut self, cost: usize) {
+        self.0 = self.0.saturating_sub(cost);
+    }
+}
+
 /// A directory of a recursive listing that is not opened yet.
 #[derive(Debug)]
 struct Pending {
@@ -98,58 +130,58 @@ impl Job {
             Err(Failure::TooMany) => return Err(Failure::TooMany),
             Err(_) => return Ok(Begun { reader, job: None }),
         };
-        let (pending, block) = (Vec::new(), Vec::new());
-        let job = Self { pipe, wish, walk: Some(walk), pending, block, sent: 0, is_first: true };
+        let job = Self {
+            pipe,
+            wish,
+            walk: Some(walk),
+            pending: Vec::new(),
+            block: Vec::new(),
+            sent: 0,
+            has_written: false,
+            is_first: true,
+            lacks_header: true,
+        };
         Ok(Begun { reader, job: Some(job) })
     }
 
-    /// Does some work: at most `budget` entries are formatted, or one buffer of a directory is read.
+    /// Does some work: about as much as looking at `budget` entries takes, and never less than a little.
     pub fn step(&mut self, local: &mut Local, budget: usize) -> Progress {
-        if !self.block.is_empty() {
-            match self.write() {
-                Progress::More => {}
-                other => return other,
-            }
+        let mut budget = Budget(budget.saturating_mul(LOOK).max(1));
+        let mut is_over = false;
+        while !is_over && budget.is_left() && self.block.len() < BLOCK {
+            is_over = !self.fill(local, &mut budget);
         }
-        let is_over = !self.fill(local, budget);
-        match self.write() {
-            Progress::More if is_over => Progress::Done,
-            other => other,
+        // A reader has something to do at once; afterwards large pieces wake it less often.
+        if is_over || self.block.len() >= BLOCK || !self.has_written || self.sent > 0 {
+            match self.write() {
+                Progress::More if is_over => Progress::Done,
+                other => other,
+            }
+        } else {
+            Progress::More
         }
     }
 
-    /// Fills the block; false when nothing will follow.
-    fn fill(&mut self, local: &mut Local, budget: usize) -> bool {
+    /// Adds to the block; false when nothing will follow.
+    fn fill(&mut self, local: &mut Local, budget: &mut Budget) -> bool {
         let Some(walk) = &mut self.walk else {
             let Some(next) = self.pending.pop() else { return false };
+            budget.spend(LOOK);
             // Unreadable directories are passed over in silence, as vsftpd does.
-            self.walk = Walk::below(local, next).ok();
+            self.walk = Walk::below(local, next, &self.wish).ok();
+            self.lacks_header = true;
             return true;
         };
-        if !walk.is_begun {
-            walk.is_begun = true;
+        if std::mem::take(&mut self.lacks_header) {
             if self.wish.flags.recurse {
-                lines::header(&mut self.block, &walk.shown, self.is_first);
+                lines::header(&mut self.block, &walk.place.shown, self.is_first);
             }
             self.is_first = false;
         }
-        if walk.must_read(&self.wish, local) {
-            walk.read(&self.wish, local);
-            return true;
-        }
-        for _ in 0..budget {
-            if self.block.len() >= BLOCK {
-                break;
-            }
-            if !walk.format_next(&mut self.block, &self.wish, local) {
-                if walk.is_at_end() {
-                    let room = MOST_PENDING.saturating_sub(self.pending.len());
-                    self.pending.extend(walk.below.drain(..).take(room).rev());
-                    self.walk = None;
-                    return !self.pending.is_empty();
-                }
-                break;
-            }
+        if !walk.advance(&mut self.block, &self.wish, local, budget) {
+            let room = MOST_PENDING.saturating_sub(self.pending.len());
+            self.pending.extend(walk.below.drain(..).take(room).rev());
+            self.walk = None;
         }
         true
     }
@@ -158,7 +190,10 @@ impl Job {
     fn write(&mut self) -> Progress {
         while let Some(rest) = self.block.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match rustix::io::write(&self.pipe, rest) {
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    self.has_written = true;
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Progress::Blocked,
                 // The reader is gone; nobody needs to hear of it.
@@ -189,7 +224,8 @@ fn first(
     match local.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
         Ok(directory) => {
             local.permit_reading(&entry_of(&directory)?)?;
-            return Walk::new(directory, path.clone(), shown(typed), prefix(typed), local);
+            let place = Place::new(directory, path.clone(), shown(typed), prefix(typed), local)?;
+            return Ok(Walk::new(place, wish));
         }
         Err(Failure::NotFound) => {}
         Err(failure) => return Err(failure),
@@ -200,14 +236,15 @@ fn first(
     // The directory as typed: what stands before the last component.
     let cut = typed.iter().rposition(|&octet| octet == b'/').map_or(0, |slash| slash + 1);
     let typed = typed.get(..cut).unwrap_or_default();
-    let mut walk = Walk::new(directory, path.parent(), shown(typed), prefix(typed), local)?;
+    let place = Place::new(directory, path.parent(), shown(typed), prefix(typed), local)?;
+    let mut walk = Walk::new(place, wish);
     if may_be_pattern && pattern::has_wildcard(name) {
         // Compat: vsftpd takes a pattern that begins with a full stop for the flag `a`.
         wish.flags.all |= name.starts_with(b".");
         wish.pattern = Some(name.to_vec());
     } else {
         wish.flags.all = true;
-        walk.only(name);
+        walk.only(&CString::new(name).map_err(|_| Failure::NotFound)?);
     }
     Ok(walk)
 }
@@ -234,20 +271,4 @@ fn prefix(typed: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_typed_stands_before_names_and_in_headers() {
-        let both = |typed: &str| {
-            let text = |octets| String::from_utf8(octets).unwrap();
-            (text(prefix(typed.as_bytes())), text(shown(typed.as_bytes())))
-        };
-        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
-        assert_eq!(both(""), pair("", "."));
-        assert_eq!(both("."), pair("", "."));
-        assert_eq!(both("d"), pair("d/", "d"));
-        assert_eq!(both("./d/"), pair("./d/", "./d"));
-        assert_eq!(both("/"), pair("/", "/"));
-    }
-}
+mod tests;

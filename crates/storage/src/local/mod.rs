@@ -130,10 +130,14 @@ impl Local {
         if allowed { Ok(()) } else { Err(Failure::Denied) }
     }
 
-    /// Refuses paths that `deny_file` speaks of.
+    /// Refuses paths that `deny_file` speaks of, as they are written and as their links lead.
     pub(crate) fn permit(&self, path: &VirtualPath) -> Result<(), Failure> {
-        let denied = self.rules.deny.as_ref().is_some_and(|rule| pattern::denies(rule, path.as_bytes()));
-        Self::only_if(!denied)
+        let Some(rule) = &self.rules.deny else { return Ok(()) };
+        let denied = |path: &VirtualPath| pattern::denies(rule, path.as_bytes());
+        if denied(path) || self.resolved(path, |_, _| true).is_some_and(|real| denied(&real)) {
+            return Err(Failure::Forbidden);
+        }
+        Ok(())
     }
 
     /// Refuses to show the content of what not everybody may read, where that is the rule.
@@ -143,8 +147,8 @@ impl Local {
 
     /// Tells whether a listing may show a name.
     pub(crate) fn shows(&self, name: &[u8]) -> bool {
-        let mut rules = [&self.rules.hide, &self.rules.deny].into_iter().flatten();
-        !rules.any(|rule| pattern::denies(rule, name))
+        // Compat: what deny_file forbids is still listed; hide_file is the rule for listings.
+        !self.rules.hide.as_ref().is_some_and(|rule| pattern::denies(rule, name))
     }
 
     /// Tells whether the root is the whole of what this process can see, so that no path leads out of it.

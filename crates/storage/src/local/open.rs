@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fcntl_getfl, fcntl_setfl, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, fcntl_setfl, openat, unlinkat};
 use rustix::io::Errno;
 use wharf_ipc::broker::Rules;
 use wharf_os::file_lock::{Lock, try_lock};
@@ -89,7 +89,8 @@ impl Local {
         let file = self.open(path, how | OFlags::NONBLOCK)?;
         let entry = entry_of(&file)?;
         only_regular(&entry)?;
-        wait_again(&file)?;
+        // The session moves octets with calls that take the file's flags for their own.
+        fcntl_setfl(&file, how).map_err(failure::of)?;
         Ok((file, entry))
     }
 
@@ -218,10 +219,4 @@ fn random_ending() -> Result<[u8; 6], Failure> {
         number /= 62;
         LETTERS.get(place).copied().unwrap_or(b'x')
     }))
-}
-
-/// The session moves octets with calls that take the file's flags for their own.
-fn wait_again(file: &OwnedFd) -> Result<(), Failure> {
-    let flags = fcntl_getfl(file).map_err(failure::of)?;
-    fcntl_setfl(file, flags - OFlags::NONBLOCK).map_err(failure::of)
 }

@@ -66,6 +66,11 @@ impl Civil {
 
     /// Appends `YYYYMMDDHHMMSS` (RFC 3659 §2.3); years beyond four digits are shown as they are.
     pub fn push_stamp(&self, out: &mut Vec<u8>) {
+        self.push_minute(out);
+        super::push_two(out, self.second);
+    }
+
+    fn push_minute(&self, out: &mut Vec<u8>) {
         let year = u64::try_from(self.year).unwrap_or(0);
         if year < 1000 {
             out.push(b'0');
@@ -74,9 +79,30 @@ impl Civil {
         } else {
             super::push_number(out, year, 4);
         }
-        for field in [self.month, self.day, self.hour, self.minute, self.second] {
+        for field in [self.month, self.day, self.hour, self.minute] {
             super::push_two(out, field);
         }
+    }
+}
+
+/// Writes stamps, and remembers the last one's minute: files of one directory tend to be of one age.
+#[derive(Debug, Clone, Default)]
+pub struct Stamps {
+    minute: Option<i64>,
+    text: Vec<u8>,
+}
+
+impl Stamps {
+    /// Appends what [`Civil::push_stamp`] would for the seconds since 1970-01-01T00:00:00.
+    pub fn push(&mut self, out: &mut Vec<u8>, seconds: i64) {
+        let minute = seconds.div_euclid(60);
+        if self.minute != Some(minute) {
+            self.minute = Some(minute);
+            self.text.clear();
+            Civil::of(seconds).push_minute(&mut self.text);
+        }
+        out.extend_from_slice(&self.text);
+        super::push_two(out, small(seconds.rem_euclid(60)));
     }
 }
 
@@ -112,6 +138,16 @@ mod tests {
         assert_eq!(stamp(odd.seconds()), "20210101000000");
         let overflowing = Civil { year: 2020, month: 1, day: 32, hour: 24, minute: 60, second: 61 };
         assert_eq!(stamp(overflowing.seconds()), "20200202010101");
+    }
+
+    #[test]
+    fn remembered_minutes_are_not_taken_for_others() {
+        let mut stamps = Stamps::default();
+        for seconds in [0, 59, 60, -1, -60, -61, 59, 4_107_542_400, 4_107_542_459, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            stamps.push(&mut out, seconds);
+            assert_eq!(String::from_utf8(out).unwrap(), stamp(seconds));
+        }
     }
 
     proptest! {

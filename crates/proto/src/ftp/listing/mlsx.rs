@@ -1,22 +1,49 @@
 //! The facts of MLST and MLSD (RFC 3659 §7): UTC, exact sizes, and rights as the kernel tells them.
 
-use super::date::Civil;
+use super::date::Stamps;
 use super::{Owners, push_name, push_number};
 use crate::entry::{Access, Entry, Kind};
 use crate::store::Facts;
 
-/// Appends one line of MLSD: the facts, one blank, the name, CR LF.
-pub fn line(out: &mut Vec<u8>, facts: &Facts, entry: &Entry, access: Access, name: &[u8], owners: &Owners) {
-    push_facts(out, facts, entry, access, owners);
-    out.push(b' ');
-    push_name(out, name);
-    out.extend_from_slice(b"\r\n");
+/// Writes the lines of one MLSD listing.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    stamps: Stamps,
+}
+
+impl Lines {
+    /// Appends one line: the facts, one blank, the name, CR LF.
+    pub fn line(
+        &mut self,
+        out: &mut Vec<u8>,
+        facts: &Facts,
+        entry: &Entry,
+        access: Access,
+        name: &[u8],
+        owners: &Owners,
+    ) {
+        push(out, &mut self.stamps, facts, entry, access, owners);
+        out.push(b' ');
+        push_name(out, name);
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
 /// Appends the facts alone, each with its `;`, for MLST, which puts a whole pathname behind them.
 pub fn push_facts(out: &mut Vec<u8>, facts: &Facts, entry: &Entry, access: Access, owners: &Owners) {
+    push(out, &mut Stamps::default(), facts, entry, access, owners);
+}
+
+fn push(
+    out: &mut Vec<u8>,
+    stamps: &mut Stamps,
+    facts: &Facts,
+    entry: &Entry,
+    access: Access,
+    owners: &Owners,
+) {
     if facts.kind {
-        push(out, b"type=", kind(entry.kind));
+        push_kind(out, entry.kind);
     }
     // RFC 3659 §7.5.7: a directory's size means nothing to a client.
     if facts.size && entry.kind != Kind::Directory {
@@ -26,7 +53,7 @@ pub fn push_facts(out: &mut Vec<u8>, facts: &Facts, entry: &Entry, access: Acces
     }
     if facts.modify {
         out.extend_from_slice(b"modify=");
-        Civil::of(entry.modified.seconds).push_stamp(out);
+        stamps.push(out, entry.modified.seconds);
         out.push(b';');
     }
     if facts.perm {
@@ -58,24 +85,18 @@ pub fn push_facts(out: &mut Vec<u8>, facts: &Facts, entry: &Entry, access: Acces
     }
 }
 
-fn push(out: &mut Vec<u8>, fact: &[u8], value: &[u8]) {
-    out.extend_from_slice(fact);
-    out.extend_from_slice(value);
-    out.push(b';');
-}
-
 /// The `type` fact. Storage follows links before it asks; one that is still a link leads nowhere.
-fn kind(kind: Kind) -> &'static [u8] {
-    match kind {
-        Kind::File => b"file",
-        Kind::Directory => b"dir",
-        Kind::Symlink => b"OS.unix=symlink",
-        Kind::Fifo => b"OS.unix=fifo",
-        Kind::Socket => b"OS.unix=socket",
-        Kind::CharacterDevice => b"OS.unix=chr",
-        Kind::BlockDevice => b"OS.unix=blk",
-        Kind::Unknown => b"OS.unix=unknown",
-    }
+fn push_kind(out: &mut Vec<u8>, kind: Kind) {
+    out.extend_from_slice(match kind {
+        Kind::File => b"type=file;".as_slice(),
+        Kind::Directory => b"type=dir;",
+        Kind::Symlink => b"type=OS.unix=symlink;",
+        Kind::Fifo => b"type=OS.unix=fifo;",
+        Kind::Socket => b"type=OS.unix=socket;",
+        Kind::CharacterDevice => b"type=OS.unix=chr;",
+        Kind::BlockDevice => b"type=OS.unix=blk;",
+        Kind::Unknown => b"type=OS.unix=unknown;",
+    });
 }
 
 /// The `perm` fact (RFC 3659 §7.5.5), letters in the order of the alphabet.
@@ -151,7 +172,7 @@ mod tests {
 
     fn text(facts: &Facts, entry: &Entry, access: Access, owners: &Owners) -> String {
         let mut out = Vec::new();
-        line(&mut out, facts, entry, access, b" a;b", owners);
+        Lines::default().line(&mut out, facts, entry, access, b" a;b", owners);
         String::from_utf8(out).unwrap()
     }
 

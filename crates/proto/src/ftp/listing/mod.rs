@@ -55,11 +55,29 @@ impl Owners {
 pub fn push_name(out: &mut Vec<u8>, name: &[u8]) {
     let start = out.len();
     out.extend_from_slice(name);
-    for octet in out.iter_mut().skip(start) {
-        if matches!(octet, b'\r' | b'\n' | 0) {
-            *octet = b'?';
-        }
+    if may_forge(name) {
+        out.iter_mut().skip(start).filter(|octet| is_forging(**octet)).for_each(|octet| *octet = b'?');
     }
+}
+
+fn is_forging(octet: u8) -> bool {
+    matches!(octet, b'\r' | b'\n' | 0)
+}
+
+/// Tells whether a name holds such an octet, looking at eight at once: nearly none does, and listings are long.
+fn may_forge(name: &[u8]) -> bool {
+    let (words, rest) = name.as_chunks();
+    // The last eight, which may overlap those before, are quicker than the rest one by one.
+    let ends = name.last_chunk().map_or_else(|| rest.iter().any(|&octet| is_forging(octet)), word_forges);
+    ends || words.iter().any(word_forges)
+}
+
+fn word_forges(octets: &[u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let word = u64::from_ne_bytes(*octets);
+    // Taking one from each octet borrows into the top bit of a zero, and of nothing else that lacked it.
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7) != 0;
+    [b'\r', b'\n', 0].into_iter().any(|octet| has_zero(word ^ (ONES * u64::from(octet))))
 }
 
 /// Appends a number in decimal, with blanks before it up to `width`.
@@ -109,5 +127,20 @@ mod tests {
         let mut out = b"\r\n".to_vec();
         push_name(&mut out, b"a\r\nb\0c");
         assert_eq!(out, b"\r\na??b?c");
+    }
+
+    #[test]
+    fn no_octet_of_a_name_is_overlooked_or_changed_without_need() {
+        for length in 1..40 {
+            for (place, octet) in (0..length).flat_map(|place| (0..=u8::MAX).map(move |octet| (place, octet)))
+            {
+                let mut name = vec![b'x'; length];
+                name[place] = octet;
+                let mut out = Vec::new();
+                push_name(&mut out, &name);
+                name[place] = if [b'\r', b'\n', 0].contains(&octet) { b'?' } else { octet };
+                assert_eq!(out, name);
+            }
+        }
     }
 }

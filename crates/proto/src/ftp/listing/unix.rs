@@ -24,36 +24,92 @@ pub struct Frame<'a> {
     pub classify: bool,
 }
 
-/// Appends one line with its CR LF.
+/// Writes the lines of one listing, and remembers the columns that many entries of a directory have in common.
 ///
-/// `target` is where a symbolic link points; `offset` is the zone's, in seconds east of UTC, at the entry's time.
-pub fn line(
-    out: &mut Vec<u8>,
-    entry: &Entry,
-    name: &[u8],
-    target: Option<&[u8]>,
-    frame: &Frame<'_>,
-    offset: i64,
-) {
-    push_mode(out, entry);
-    out.push(b' ');
-    push_number(out, entry.links, 4);
-    out.push(b' ');
-    push_owner(out, frame.owners.user(entry.uid), entry.uid);
-    push_owner(out, frame.owners.group(entry.gid), entry.gid);
-    push_number(out, entry.size, 8);
-    out.push(b' ');
-    push_date(out, entry.modified, frame.now, offset);
-    out.push(b' ');
-    push_name(out, name);
-    if let Some(target) = target {
-        out.extend_from_slice(b" -> ");
-        push_name(out, target);
+/// All lines must be written with the same [`Frame::owners`].
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// Mode, links, owner and group with the blanks around them, and of which entry.
+    common: Vec<u8>,
+    common_of: Option<Common>,
+    /// The date, and of which moments.
+    date: Vec<u8>,
+    date_of: Option<Moments>,
+}
+
+/// What decides the columns before the size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Common {
+    kind: Kind,
+    mode: u32,
+    links: u64,
+    uid: u32,
+    gid: u32,
+}
+
+/// What decides the date: the minute of local time, and whether the hour or the year is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moments {
+    minute: i64,
+    is_recent: bool,
+}
+
+impl Columns {
+    /// Appends one line with its CR LF.
+    ///
+    /// `target` is where a symbolic link points; `offset` is the zone's, in seconds east of UTC, at the entry's time.
+    pub fn line(
+        &mut self,
+        out: &mut Vec<u8>,
+        entry: &Entry,
+        name: &[u8],
+        target: Option<&[u8]>,
+        frame: &Frame<'_>,
+        offset: i64,
+    ) {
+        out.extend_from_slice(self.common(entry, frame.owners));
+        push_number(out, entry.size, 8);
+        out.extend_from_slice(self.date(entry.modified, frame.now, offset));
+        push_name(out, name);
+        if let Some(target) = target {
+            out.extend_from_slice(b" -> ");
+            push_name(out, target);
+        }
+        if frame.classify && entry.kind == Kind::Directory {
+            out.push(b'/');
+        }
+        out.extend_from_slice(b"\r\n");
     }
-    if frame.classify && entry.kind == Kind::Directory {
-        out.push(b'/');
+
+    fn common(&mut self, entry: &Entry, owners: &Owners) -> &[u8] {
+        let Entry { kind, mode, links, uid, gid, .. } = *entry;
+        let wanted = Some(Common { kind, mode, links, uid, gid });
+        if self.common_of != wanted {
+            self.common_of = wanted;
+            self.common.clear();
+            push_mode(&mut self.common, entry);
+            self.common.push(b' ');
+            push_number(&mut self.common, links, 4);
+            self.common.push(b' ');
+            push_owner(&mut self.common, owners.user(uid), uid);
+            push_owner(&mut self.common, owners.group(gid), gid);
+        }
+        &self.common
     }
-    out.extend_from_slice(b"\r\n");
+
+    fn date(&mut self, modified: Time, now: Time, offset: i64) -> &[u8] {
+        let age = now.seconds.saturating_sub(modified.seconds);
+        let local = modified.seconds.saturating_add(offset);
+        let moments = Moments { minute: local.div_euclid(60), is_recent: (0..=HALF_A_YEAR).contains(&age) };
+        if self.date_of != Some(moments) {
+            self.date_of = Some(moments);
+            self.date.clear();
+            self.date.push(b' ');
+            push_date(&mut self.date, &Civil::of(local), moments.is_recent);
+            self.date.push(b' ');
+        }
+        &self.date
+    }
 }
 
 /// Appends the type letter and the nine permission bits.
@@ -102,15 +158,13 @@ fn push_owner(out: &mut Vec<u8>, name: Option<&[u8]>, number: u32) {
     push_blanks(out, 8_usize.saturating_sub(length) + 1);
 }
 
-fn push_date(out: &mut Vec<u8>, modified: Time, now: Time, offset: i64) {
-    let civil = Civil::of(modified.seconds.saturating_add(offset));
+fn push_date(out: &mut Vec<u8>, civil: &Civil, is_recent: bool) {
     let month = usize::from(civil.month).checked_sub(1).and_then(|index| MONTHS.get(index));
     out.extend_from_slice(month.copied().unwrap_or(b"???"));
     out.push(b' ');
     push_two(out, civil.day);
     out.push(b' ');
-    let age = now.seconds.saturating_sub(modified.seconds);
-    if (0..=HALF_A_YEAR).contains(&age) {
+    if is_recent {
         push_two(out, civil.hour);
         out.push(b':');
         push_two(out, civil.minute);
@@ -123,6 +177,7 @@ fn push_date(out: &mut Vec<u8>, modified: Time, now: Time, offset: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const NOW: Time = Time { seconds: 1_604_312_400, nanoseconds: 0 }; // 2020-11-02T10:20:00Z
 
@@ -133,7 +188,8 @@ mod tests {
 
     fn text(entry: &Entry, name: &str, target: Option<&[u8]>, owners: &Owners) -> String {
         let mut out = Vec::new();
-        line(&mut out, entry, name.as_bytes(), target, &Frame { owners, now: NOW, classify: false }, 0);
+        let frame = Frame { owners, now: NOW, classify: false };
+        Columns::default().line(&mut out, entry, name.as_bytes(), target, &frame, 0);
         String::from_utf8(out).unwrap()
     }
 
@@ -180,5 +236,30 @@ mod tests {
         let owners = Owners::Names { users, groups: [].into() };
         let line = text(&entry(Kind::File, 0o644, 1, 1, NOW.seconds), "a\r\nb", None, &owners);
         assert_eq!(line, "-rw-r--r--    1 verylongname 1005            1 Nov 02 10:20 a??b\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn remembered_columns_are_not_taken_for_others(
+            several in prop::collection::vec((0..3_u32, 1..3_u64, 0..3_u32, -70..70_i64, 0..3_i64), 1..40),
+        ) {
+            let users = [(1005, b"somebody".to_vec())].into();
+            let owners = Owners::Names { users, groups: [].into() };
+            let mut remembering = Columns::default();
+            for (mode, links, owner, seconds, zone) in several {
+                // Around the minute, and around the half year, where the same minute is shown in two ways.
+                let modified = NOW.seconds - i64::from(mode & 1) * HALF_A_YEAR + seconds;
+                let mut entry = entry(Kind::File, mode, links, seconds.unsigned_abs(), modified);
+                (entry.uid, entry.gid) = (1004 + owner, 1004 + owner * links as u32);
+                if owner == 2 {
+                    entry.kind = Kind::Directory;
+                }
+                let frame = Frame { owners: &owners, now: NOW, classify: true };
+                let (mut out, mut expected) = (Vec::new(), Vec::new());
+                remembering.line(&mut out, &entry, b"name", None, &frame, zone * 1800);
+                Columns::default().line(&mut expected, &entry, b"name", None, &frame, zone * 1800);
+                prop_assert_eq!(out, expected);
+            }
+        }
     }
 }

@@ -21,8 +21,9 @@ pub(super) enum Purpose {
     Upload,
 }
 
-/// Verbs that vsftpd does not know, with the one that a file written for it would have to deny.
-const EXTENSIONS: [(&str, &str); 3] = [("MLSD", "LIST"), ("MLST", "LIST"), ("MFMT", "MDTM")];
+/// Verbs that do what another does, with the one that somebody who denies that would name.
+const EXTENSIONS: [(&str, &str); 4] =
+    [("MLSD", "LIST"), ("MLST", "LIST"), ("MFMT", "MDTM"), ("P@SW", "PASV")];
 
 impl Session {
     /// Tells whether the site lets this verb through (`cmds_allowed`, `cmds_denied`).

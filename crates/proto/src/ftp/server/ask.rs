@@ -269,12 +269,19 @@ impl Ask {
         Step::Ask(Self::Store(
             request,
             Box::new(move |session, answer| {
-                let answer = match answer {
-                    Answer::Refused(failure) => Err(failure),
+                match answer {
+                    // The verb records what it has to; the reply is that of a forbidden name that was typed.
+                    Answer::Refused(Failure::Forbidden) => match then(session, Err(Failure::Forbidden)) {
+                        Step::Reply(_) => Step::Reply(Reply::PermissionDenied),
+                        step => step,
+                    },
+                    Answer::Refused(failure) => then(session, Err(failure)),
                     // A broker that answers something else is broken, and that is what the peer is told.
-                    other => expected(other).ok_or(Failure::Broken),
-                };
-                then(session, answer)
+                    other => {
+                        let answer = expected(other).ok_or(Failure::Broken);
+                        then(session, answer)
+                    }
+                }
             }),
         ))
     }

@@ -73,7 +73,6 @@ pub(super) fn pathname(argument: &[u8]) -> &[u8] {
 
 /// Begins a listing over the data connection.
 pub(super) fn start(session: &mut Session, argument: &[u8], format: Format) -> Step {
-    session.inside().restart = 0;
     let route = match session.route() {
         Ok(route) => route,
         Err(refusal) => return Step::Reply(refusal),
@@ -106,7 +105,7 @@ fn open(list: List, route: Route) -> Step {
     Ask::list(list, move |session, opened| match opened {
         Ok(true) => send(session, route, true),
         Ok(false) if !facts => send(session, route, false),
-        Err(Failure::Denied) => Step::Reply(Reply::PermissionDenied),
+        Err(Failure::Denied | Failure::Forbidden) => Step::Reply(Reply::PermissionDenied),
         Ok(false) | Err(_) => Step::Reply(Reply::CouldNotOpenDirectory),
     })
 }

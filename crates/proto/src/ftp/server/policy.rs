@@ -111,12 +111,21 @@ impl Rights {
     }
 }
 
+/// What the greeting says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Banner {
+    /// `220` and this line (`ftpd_banner`).
+    Line(Vec<u8>),
+    /// Each line of this text behind `220-`, then an empty `220` (`banner_file`).
+    File(Vec<u8>),
+}
+
 /// The rules of one site, or of one user of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct Policy {
-    /// The greeting's lines; one line is sent as `220 …`, several as `220-…` and an empty last one.
-    pub banner: Vec<Vec<u8>>,
+    /// What the greeting says.
+    pub banner: Banner,
     /// `anonymous_enable`.
     pub anonymous: bool,
     /// `local_enable`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Step};
 use super::command::{self, Spec, When};
-use super::policy::Policy;
+use super::policy::{Banner, Policy};
 use super::record::{Event, Record};
 use super::state::{LoggedIn, State, Visitor};
 use super::tilde;
@@ -113,7 +113,13 @@ impl Session {
     /// Greets the peer, or turns it away.
     pub fn greet(&mut self, welcome: Welcome) -> Step {
         let (refused, reply) = match welcome {
-            Welcome::Ok => (None, Reply::Greeting(Lines::of_banner(&self.policy.banner))),
+            Welcome::Ok => {
+                let reply = match &self.policy.banner {
+                    Banner::Line(line) => Reply::Greeting(line.clone()),
+                    Banner::File(text) => Reply::GreetingAfter(Lines::of_message(Some(text))),
+                };
+                (None, reply)
+            }
             Welcome::TooManyClients => {
                 (Some("Connection refused: too many sessions."), Reply::TooManyClients)
             }
@@ -129,6 +135,9 @@ impl Session {
 
     /// Takes a command line; nothing may be pending.
     pub fn command(&mut self, line: &[u8]) -> Step {
+        if let State::NotLoggedIn(visitor) = &mut self.state {
+            visitor.refused = None;
+        }
         let command = Command::parse(line);
         self.note_command(&command);
         let spec = command::find(&command.verb);
@@ -244,7 +253,7 @@ impl Session {
     #[must_use]
     pub fn user(&self) -> Option<&[u8]> {
         match &self.state {
-            State::NotLoggedIn(visitor) => visitor.name.as_deref(),
+            State::NotLoggedIn(visitor) => visitor.name.as_deref().or(visitor.refused.as_deref()),
             State::LoggedIn(inside) => Some(&inside.user),
         }
     }
@@ -283,7 +292,7 @@ impl Session {
         );
         reply.encode(&mut self.outbox);
         if self.policy.log_protocol {
-            for line in reply.shown() {
+            for line in reply.logged() {
                 self.record(Event::Response(line));
             }
         }
@@ -292,11 +301,6 @@ impl Session {
     pub(super) fn record(&mut self, event: Event) {
         let user = self.user().map(<[u8]>::to_vec);
         self.records.push(Record { user, event });
-    }
-
-    /// Records what concerns a name that the session no longer holds.
-    pub(super) fn record_of(&mut self, user: Vec<u8>, event: Event) {
-        self.records.push(Record { user: Some(user), event });
     }
 
     /// The login's state.
@@ -356,7 +360,7 @@ mod tests {
             active: true,
         };
         let policy = Policy {
-            banner: Vec::new(),
+            banner: Banner::Line(Vec::new()),
             anonymous: true,
             local: true,
             anonymous_without_password: false,

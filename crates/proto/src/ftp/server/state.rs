@@ -20,6 +20,8 @@ pub(super) enum State {
 pub(super) struct Visitor {
     /// What USER said, until PASS takes it.
     pub(super) name: Option<Vec<u8>>,
+    /// Whose password was refused a moment ago, for the records until the next command.
+    pub(super) refused: Option<Vec<u8>>,
     /// Wrong passwords and refused names together.
     pub(super) failures: u32,
     /// Commands that need a login.

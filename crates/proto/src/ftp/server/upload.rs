@@ -41,7 +41,11 @@ pub(super) fn start(session: &mut Session, typed: &[u8], writing: Writing) -> St
     Ask::open_write(upload.name.path.clone(), writing, umask, move |session, opened| match opened {
         Ok(opened) => begin(session, upload, &opened),
         Err(failure) => {
-            let reply = if failure == Failure::NoSpace { Reply::NoSpace } else { Reply::CouldNotCreate };
+            let reply = match failure {
+                Failure::NoSpace => Reply::NoSpace,
+                Failure::Forbidden => Reply::PermissionDenied,
+                _ => Reply::CouldNotCreate,
+            };
             refused(session, upload.name.logged, &reply)
         }
     })
@@ -57,9 +61,15 @@ fn begin(session: &mut Session, mut upload: Upload, opened: &OpenedForWriting) -
         Writing::Append => upload.at = opened.size,
         Writing::Unique => upload.name = renamed(&upload.name, opened),
     }
-    if opened.created && session.policy.change_owner && session.is_stranger() {
+    let created = opened.created;
+    if session.policy.change_owner && session.is_stranger() {
         return Step::Ask(Ask::ChangeOwner(Box::new(move |session, changed| {
-            if changed { connect(session, upload) } else { abandon(upload, Reply::CouldNotCreate) }
+            // A file that was there and is somebody else's stays that.
+            if changed || !created {
+                connect(session, upload)
+            } else {
+                abandon(upload, Reply::CouldNotCreate)
+            }
         })));
     }
     connect(session, upload)

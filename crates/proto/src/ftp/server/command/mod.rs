@@ -90,7 +90,7 @@ macro_rules! table {
 }
 
 table! {
-    abor acct allo appe cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts pass pasv
+    abor acct allo appe cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts p_at_sw pass pasv
     port pwd quit rein rest retr rmd rnfr rnto site size smnt stat stor stou stru syst r#type user http
 }
 

@@ -40,7 +40,10 @@ pub(super) fn log_in(session: &mut Session, password: &[u8]) -> Step {
         Verdict::Granted(grant) => granted(session, grant, email),
         Verdict::Oops(text) => Step::Close(Reply::Oops(text)),
         Verdict::Refused => {
-            session.record_of(name, Event::Login { ok: false, anonymous_password: email });
+            if let State::NotLoggedIn(visitor) = &mut session.state {
+                visitor.refused = Some(name);
+            }
+            session.record(Event::Login { ok: false, anonymous_password: email });
             failed(session, Reply::LoginIncorrect)
         }
     };

@@ -4,7 +4,7 @@ use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
     verb: "PASV",
-    aliases: &["P@SW"],
+    aliases: &[],
     when: When::LoggedIn,
     right: Right::Passive,
     during: During::Later,
@@ -15,8 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     start,
 };
 
-// `P@SW` is what some firewalls make of PASV, so that they need not look at it.
-fn start(session: &mut Session, _: &[u8]) -> Step {
+pub(super) fn start(session: &mut Session, _: &[u8]) -> Step {
     if session.inside().only_epsv {
         return Step::Reply(Reply::PermissionDenied);
     }

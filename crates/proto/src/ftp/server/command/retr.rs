@@ -47,6 +47,7 @@ fn opened(session: &mut Session, name: Pathname, route: Route, at: u64, size: Re
         Err(Failure::Busy | Failure::Locked) => refused(session, name.logged, &Reply::FileBusy),
         // Compat: vsftpd logs no RETR of a directory, which some clients try just to learn what a name is.
         Err(Failure::WrongKind) => Step::Reply(Reply::CouldNotOpen),
+        Err(Failure::Forbidden) => refused(session, name.logged, &Reply::PermissionDenied),
         Err(_) => refused(session, name.logged, &Reply::CouldNotOpen),
     }
 }

@@ -33,7 +33,8 @@ fn begin(session: &mut Session, name: &[u8]) -> Step {
         return Step::Reply(Reply::AnonymousOnly);
     }
     let guest = anonymous && session.policy.anonymous;
-    if !guest && session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
+    // Compat: the list speaks of the anonymous names too.
+    if session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
         let delay = session.policy.refusal_delay;
         return Step::Ask(Ask::Pause(delay, Box::new(|session, ()| pass::failed(session, Reply::LoginDenied))));
     }
