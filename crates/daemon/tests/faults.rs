@@ -97,7 +97,6 @@ fn a_killed_listener_is_replaced_and_transfers_go_on() {
 }
 
 #[test]
-#[ignore = "idle sessions are told 421 when the listener dies"]
 fn an_idle_session_outlives_the_listener() {
     needs_root!();
     let stage = stage(&[]);
@@ -107,6 +106,35 @@ fn an_idle_session_outlives_the_listener() {
     stage.serves_again(death);
     idle.ask("NOOP", 200);
     idle.ask("SIZE small", 213);
+    // It is introduced to the new listener, which makes its data connections, both ways, and counts it.
+    idle.fetch("RETR small");
+    let active = idle.port();
+    idle.ask("NLST", 150);
+    wharf_testkit::read_all(active.accept().unwrap().0);
+    idle.expect(226);
+    assert!(
+        idle.ask("STAT", 211).lines.iter().any(|line| line.ends_with("session startup, client count was 1"))
+    );
+    let second = stage.anonymous().ask("STAT", 211);
+    assert!(second.lines.iter().any(|line| line.ends_with("client count was 2")), "{:?}", second.lines);
+}
+
+#[test]
+fn a_listener_that_dies_twice_in_a_moment_is_replaced_twice() {
+    needs_root!();
+    let stage = stage(&[]);
+    let mut idle = stage.anonymous();
+    let first = stage.only("listener");
+    stage.kill(first);
+    wait_until(
+        "a second one is there",
+        || matches!(stage.site.server.role("listener").as_slice(), [pid] if *pid != first),
+    );
+    stage.kill(stage.only("listener"));
+    wait_until("the site serves again", || {
+        visit(stage.site.address, ("ftp", "x"), "small", std::time::Duration::from_secs(1)).is_ok()
+    });
+    idle.fetch("RETR small");
 }
 
 #[test]

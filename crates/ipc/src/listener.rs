@@ -102,6 +102,11 @@ pub enum FromWorker {
         /// Which session.
         session: SessionId,
     },
+    /// A session that an earlier listener accepted; its control connection comes along, which says who the peer is.
+    Introduce {
+        /// Its number.
+        session: SessionId,
+    },
     /// The control connection is closed.
     Ended {
         /// Which session.

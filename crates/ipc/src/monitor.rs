@@ -32,6 +32,8 @@ pub enum ToWorker {
         /// Whether it is let in.
         admission: Admission,
     },
+    /// The listener died; the channel to the new one comes along. Each session introduces itself there.
+    NewListener,
     /// Where to write from now on; the descriptors come along in this order.
     Logs(Logs),
     /// The answer to [`FromWorker::Login`]. With [`Verdict::Granted`] the broker's channel comes along.
@@ -174,6 +176,9 @@ pub enum ToListener {
         /// The text.
         #[serde(with = "serde_bytes")]
         text: Vec<u8>,
+        /// The number of its first session, when this is its first configuration: no number of an earlier listener is
+        /// given again.
+        first: SessionId,
     },
     /// A control connection that was accepted by somebody else comes along (inetd).
     Adopt,

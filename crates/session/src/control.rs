@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Control {
     worker: Rc<Worker>,
     whose: Whose,
-    socket: AsyncFd<OwnedFd>,
+    socket: Rc<AsyncFd<OwnedFd>>,
     decoder: Decoder,
     /// What came during a transfer and waits for its end.
     parked: Option<Heard>,
@@ -52,7 +52,8 @@ impl Control {
         socket: OwnedFd,
         machine: Session,
     ) -> io::Result<Self> {
-        let socket = watch(socket, HEARING)?;
+        let socket = Rc::new(watch(socket, HEARING)?);
+        worker.mail(whose.session, |mail| mail.control = Some(Rc::clone(&socket)));
         Ok(Self {
             worker,
             whose,

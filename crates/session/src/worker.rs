@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use wharf_config::Config;
@@ -33,9 +34,6 @@ use crate::pump::{Pipes, Tools};
 
 /// How much of a banner or user list is read; vsftpd's number.
 const FILE_LIMIT: usize = 100_000;
-
-/// How long running transfers may go on when the listener has died: a new one serves new connections meanwhile.
-const ORPHANED: Duration = Duration::from_secs(300);
 
 /// Runs the session role until the monitor goes away or the drain is over.
 ///
@@ -82,7 +80,8 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     runtime.block_on(tasks.run_until(async move {
         let worker = Rc::new(Worker {
             monitor: AsyncLink::new(monitor)?,
-            listener: AsyncLink::new(listener)?,
+            listener: RefCell::new(Rc::new(AsyncLink::new(listener)?)),
+            listener_changed: tokio::sync::Notify::new(),
             scratch: RefCell::new(scratch),
             settings: RefCell::new(settings),
             mailboxes: RefCell::default(),
@@ -123,12 +122,15 @@ fn shut_in(config: &Config) -> io::Result<()> {
 }
 
 type MonitorLink = Link<monitor::FromWorker, monitor::ToWorker>;
+type ToListener = AsyncLink<listener::FromWorker, listener::ToWorker>;
 type ListenerLink = Link<listener::FromWorker, listener::ToWorker>;
 
 /// What all sessions of this process share.
 pub(crate) struct Worker {
     pub(crate) monitor: AsyncLink<monitor::FromWorker, monitor::ToWorker>,
-    pub(crate) listener: AsyncLink<listener::FromWorker, listener::ToWorker>,
+    /// Exchanged for another when the listener dies.
+    listener: RefCell<Rc<ToListener>>,
+    listener_changed: tokio::sync::Notify,
     pub(crate) scratch: Scratch,
     settings: RefCell<Settings>,
     mailboxes: RefCell<HashMap<SessionId, Mail>>,
@@ -195,11 +197,22 @@ pub(crate) struct Mail {
     pub(crate) port: Slot<Option<u16>>,
     pub(crate) arrival: Slot<Option<OwnedFd>>,
     pub(crate) owner: Slot<bool>,
+    /// The control connection, to be shown to a new listener.
+    pub(crate) control: Option<Rc<AsyncFd<OwnedFd>>>,
     admission: Slot<(monitor::Admission, Vec<OwnedFd>)>,
     /// How many data connections were wished for; the latest is the one that counts.
     pub(crate) wishes: u32,
     /// A port that the listener reserved for the next one unasked, and when.
     pub(crate) promised: Option<(u16, Instant)>,
+}
+
+impl Mail {
+    /// What was asked of a listener that died is answered: no.
+    fn listener_is_gone(&mut self) {
+        self.promised = None;
+        self.port.answer_waiting(None);
+        self.arrival.answer_waiting(None);
+    }
 }
 
 /// A place for one answer, which may come before or after somebody waits for it.
@@ -241,6 +254,13 @@ impl<T> Slot<T> {
         *self = Self::Empty;
     }
 
+    /// Delivers to who waits, and leaves nothing for who may ask later.
+    fn answer_waiting(&mut self, answer: T) {
+        if matches!(self, Self::Waiting(_)) {
+            self.deliver(answer);
+        }
+    }
+
     /// Delivers to who waits; who waits no longer gets nothing, and what came is dropped.
     fn deliver(&mut self, answer: T) {
         *self = match std::mem::take(self) {
@@ -254,6 +274,11 @@ impl<T> Slot<T> {
 }
 
 impl Worker {
+    /// The channel to the listener of the moment.
+    pub(crate) fn listener(&self) -> Rc<ToListener> {
+        Rc::clone(&self.listener.borrow())
+    }
+
     pub(crate) fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.settings.borrow().policy)
     }
@@ -384,7 +409,7 @@ impl Worker {
     async fn farewell(self: &Rc<Self>, session: SessionId) {
         self.mailboxes.borrow_mut().remove(&session);
         self.show();
-        let _ = self.listener.send(&listener::FromWorker::Ended { session }).await;
+        let _ = self.listener().send(&listener::FromWorker::Ended { session }).await;
         let _ = self.monitor.send(&monitor::FromWorker::Gone { session }).await;
         if !self.mailboxes.borrow().is_empty() {
             return;
@@ -443,6 +468,13 @@ async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
             monitor::ToWorker::OwnerChanged { session, done } => {
                 worker.mail(session, |mail| mail.owner.deliver(done));
             }
+            monitor::ToWorker::NewListener => {
+                if let Some(channel) = received.descriptor() {
+                    let link = ListenerLink::from(channel);
+                    *worker.listener.borrow_mut() = Rc::new(AsyncLink::new(link)?);
+                    worker.listener_changed.notify_one();
+                }
+            }
             monitor::ToWorker::Drain { seconds } => {
                 let end = Instant::now() + Duration::from_secs(u64::from(seconds));
                 worker.drain.send_replace(Some(end));
@@ -452,8 +484,41 @@ async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
     Ok(())
 }
 
+/// Hears one listener after the other.
 async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
-    while let Some(mut received) = worker.listener.receive(&worker.scratch).await? {
+    loop {
+        let link = worker.listener();
+        // However it ended, there is nothing more to hear from it.
+        let _ = hear_listener(worker, &link).await;
+        worker.mailboxes.borrow_mut().values_mut().for_each(Mail::listener_is_gone);
+        worker.listener_changed.notified().await;
+        introduce_all(worker).await;
+    }
+}
+
+/// Shows every session to a new listener, which counts it and makes its data connections from now on.
+async fn introduce_all(worker: &Rc<Worker>) {
+    let link = worker.listener();
+    let sessions: Vec<_> = worker
+        .mailboxes
+        .borrow()
+        .iter()
+        .filter_map(|(session, mail)| Some((*session, Rc::clone(mail.control.as_ref()?))))
+        .collect();
+    for (session, control) in sessions {
+        // One that has ended meanwhile has said so, perhaps before it was introduced: the listener must not keep it.
+        if !worker.mailboxes.borrow().contains_key(&session) {
+            continue;
+        }
+        let introduction = listener::FromWorker::Introduce { session };
+        if link.send_with(&introduction, &[control.get_ref().as_fd()]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn hear_listener(worker: &Rc<Worker>, link: &ToListener) -> io::Result<()> {
+    while let Some(mut received) = link.receive(&worker.scratch).await? {
         let descriptor = received.descriptor();
         match received.message {
             listener::ToWorker::Accepted { session, peer, local, admission, clients } => {
@@ -465,7 +530,7 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
                 match descriptor {
                     Some(socket) => worker.welcome(session, peer, local, welcome, clients, socket),
                     // Our table of descriptors is full, and the connection is closed already.
-                    None => worker.listener.send(&listener::FromWorker::Ended { session }).await?,
+                    None => link.send(&listener::FromWorker::Ended { session }).await?,
                 }
             }
             listener::ToWorker::Expecting { session, port } => {
@@ -490,12 +555,5 @@ async fn listen_to_listener(worker: &Rc<Worker>) -> io::Result<()> {
             }
         }
     }
-    // The listener died. Nobody new comes here; who is here gets the time of a drain for what is running.
-    worker.drain.send_if_modified(|end| {
-        let first = end.is_none();
-        end.get_or_insert_with(|| Instant::now() + ORPHANED);
-        first
-    });
-    drained(worker).await;
     Ok(())
 }

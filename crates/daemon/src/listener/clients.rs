@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use wharf_ipc::SessionId;
-use wharf_ipc::link::Link;
+use wharf_ipc::link::{Link, Received};
 use wharf_ipc::listener::{Admission, FromWorker, ToWorker};
 use wharf_ipc::monitor::FromListener;
 use wharf_os::epoll::Ready;
@@ -95,14 +95,13 @@ impl Listener {
 
     /// Takes a connection that somebody else accepted: its own address is where passive ports are then.
     pub(super) fn adopt(&mut self, socket: OwnedFd) {
-        let ends = socket::peer_address(&socket).and_then(|peer| Ok((peer, socket::local_address(&socket)?)));
-        let Ok((peer, address)) = ends else { return say("the connection that was handed over is gone") };
+        let Ok((peer, _, house)) = ends(&socket) else {
+            return say("the connection that was handed over is gone");
+        };
         // What a listening socket passes on to its connections. A socket that cannot have them still works.
         let _ = socket::control_options(&socket);
         let _ = rustix::io::ioctl_fionbio(&socket, true);
-        let family =
-            if address.is_ipv6() && peer.ip().to_canonical().is_ipv4() { Family::Dual } else { Family::Only };
-        self.receive_client(socket, peer, House::from(Place { address, family }));
+        self.receive_client(socket, peer, house);
     }
 
     fn receive_client(&mut self, socket: OwnedFd, peer: SocketAddr, house: House) {
@@ -219,7 +218,7 @@ impl Listener {
                 return;
             };
             match worker.outbox.receive(&mut self.scratch) {
-                Ok(Some(received)) => self.answer_worker(number, &received.message),
+                Ok(Some(received)) => self.answer_worker(number, received),
                 Ok(None) => return,
                 Err(error) => {
                     if error.kind() == std::io::ErrorKind::InvalidData {
@@ -231,27 +230,62 @@ impl Listener {
         }
     }
 
-    fn answer_worker(&mut self, number: u32, message: &FromWorker) {
-        let &(FromWorker::Expect { session, .. }
+    fn answer_worker(&mut self, number: u32, mut received: Received<FromWorker>) {
+        let (FromWorker::Expect { session, .. }
         | FromWorker::Dial { session, .. }
         | FromWorker::Forget { session }
-        | FromWorker::Ended { session }) = message;
+        | FromWorker::Introduce { session }
+        | FromWorker::Ended { session }) = received.message;
         // Security: a worker that names another's session has been taken over.
-        match self.sessions.get(&session) {
-            None => return,
+        let is_known = match self.sessions.get(&session) {
+            None => false,
             Some(found) if found.worker != number => {
                 say(&format!("worker {number} named a session of another worker and is given up"));
                 return self.lose_worker(number);
             }
-            Some(_) => {}
-        }
-        match *message {
+            Some(_) => true,
+        };
+        match received.message {
+            FromWorker::Introduce { session } => {
+                if let Some(control) = received.descriptor().filter(|_| !is_known) {
+                    self.take_over(number, session, &control);
+                }
+            }
+            FromWorker::Expect { session, .. } if !is_known => {
+                self.tell_worker(number, ToWorker::Expecting { session, port: None }, None);
+            }
+            _ if !is_known => {}
             FromWorker::Expect { session, number, anyone } => self.expect(session, number, anyone),
             FromWorker::Dial { session, number, to } => self.dial(session, number, to),
             FromWorker::Forget { session } => self.forget(session),
             FromWorker::Ended { session } => self.end_session(session),
         }
     }
+
+    /// Takes over a session that an earlier listener accepted. It counts, whatever the limits are now.
+    // Security: a worker cannot choose the peer that its session's rules are about; the kernel tells who that is.
+    fn take_over(&mut self, number: u32, id: SessionId, control: &OwnedFd) {
+        if id.0 >= self.first.0 {
+            say(&format!("worker {number} introduced a session that is yet to come and is given up"));
+            return self.lose_worker(number);
+        }
+        // A peer that has hung up meanwhile is told to the worker by its own socket.
+        let Ok((peer, local, house)) = ends(control) else { return };
+        let admission = self.counts.admit(peer_address(peer), 0, 0);
+        self.sessions.insert(id, Session { worker: number, peer, local, house, admission });
+        if let Some(worker) = self.workers.get_mut(&number) {
+            worker.sessions += 1;
+            worker.has_served = true;
+        }
+    }
+}
+
+/// Who is at the other end of a control connection, which of our addresses it has, and where passive ports are then.
+fn ends(control: &OwnedFd) -> std::io::Result<(SocketAddr, SocketAddr, House)> {
+    let (peer, address) = (socket::peer_address(control)?, socket::local_address(control)?);
+    let is_mapped = address.is_ipv6() && peer.ip().to_canonical().is_ipv4();
+    let family = if is_mapped { Family::Dual } else { Family::Only };
+    Ok((peer, address, House::from(Place { address, family })))
 }
 
 #[cfg(test)]

@@ -105,6 +105,8 @@ struct Listener {
     dials: Dials,
     /// `isolate_sessions`: connections whose worker is being started.
     held: VecDeque<Arrival>,
+    /// The number of the first session of its own, and of the next.
+    first: SessionId,
     next: SessionId,
     service: Service,
     /// Sockets that are not watched until there may be descriptors again.
@@ -136,6 +138,7 @@ impl Listener {
             passive: Passive::default(),
             dials: Dials::default(),
             held: VecDeque::new(),
+            first: SessionId::FIRST,
             next: SessionId::FIRST,
             service: Service::Open,
             resting: Vec::new(),
@@ -197,7 +200,10 @@ impl Listener {
 
     fn obey(&mut self, mut received: Received<ToListener>) -> io::Result<()> {
         match received.message {
-            ToListener::Configure { ref text } => {
+            ToListener::Configure { ref text, first } => {
+                if !self.is_configured {
+                    (self.first, self.next) = (first, first);
+                }
                 let answer = match self.configure(text) {
                     Ok(addresses) => FromListener::Listening(addresses),
                     Err(text) => FromListener::CannotListen { text },

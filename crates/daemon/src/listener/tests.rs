@@ -47,7 +47,7 @@ impl House {
     }
 
     fn configure(&self, text: &str) -> FromListener {
-        self.say(&ToListener::Configure { text: text.into() });
+        self.say(&ToListener::Configure { text: text.into(), first: SessionId::FIRST });
         self.hear()
     }
 

@@ -177,6 +177,8 @@ enum Due {
     NameOver,
     /// The broker with this number may be idle.
     BrokerIdle,
+    /// The successor of the listener, which died at once, is to be started.
+    Listener,
     /// The successor of the worker with this number, which died at once, is to be started.
     Worker,
 }
@@ -209,7 +211,7 @@ impl Monitor {
         poller.add(&signals, key::SIGNALS, Interest::Read)?;
         powers::give_up_the_rest()?;
         let mut monitor = Self {
-            listener: Listener::start(&poller, &settings.text)?,
+            listener: Listener::start(&poller, &settings.text, 0)?,
             site,
             settings,
             files,
@@ -346,6 +348,7 @@ impl Monitor {
                 Due::NameOver => self.name_over(later.number),
                 Due::KeeperOver => self.keeper_ended(later.number),
                 Due::BrokerIdle => self.broker_idle(later.number),
+                Due::Listener => self.replace_listener(),
                 Due::Worker => self.replace_worker(),
             }
         }

@@ -28,15 +28,19 @@ pub(super) struct Listener {
     link: Outbox<ToListener, FromListener>,
     began: Instant,
     addresses: Vec<std::net::SocketAddr>,
-    accepts: bool,
+    /// How many listeners there were before it.
+    predecessors: u64,
 }
 
+/// How far apart the session numbers of one listener and the next begin: more than any has connections in its life.
+const GENERATION: u64 = 1_000_000_000;
+
 impl Listener {
-    pub(super) fn start(poller: &Poller, text: &[u8]) -> io::Result<Self> {
+    pub(super) fn start(poller: &Poller, text: &[u8], predecessors: u64) -> io::Result<Self> {
         let (ours, theirs) = Link::<ToListener, FromListener>::pair()?;
         let child = Launch::new("listener").descriptor("monitor", theirs.as_fd()).start()?;
         let link = Outbox::watch(poller, ours, key::LISTENER)?;
-        let mut listener = Self { child, link, began: Instant::now(), addresses: Vec::new(), accepts: false };
+        let mut listener = Self { child, link, began: Instant::now(), addresses: Vec::new(), predecessors };
         listener.configure(poller, text);
         Ok(listener)
     }
@@ -46,7 +50,8 @@ impl Listener {
     }
 
     pub(super) fn configure(&mut self, poller: &Poller, text: &[u8]) {
-        self.tell(poller, ToListener::Configure { text: text.to_vec() }, Vec::new());
+        let first = SessionId(SessionId::FIRST.0 + self.predecessors * GENERATION);
+        self.tell(poller, ToListener::Configure { text: text.to_vec(), first }, Vec::new());
     }
 
     pub(super) fn drain(&mut self, poller: &Poller) {
@@ -71,8 +76,6 @@ pub(super) struct Worker {
     child: Child,
     link: Outbox<ToWorker, FromWorker>,
     began: Instant,
-    /// It belongs to a listener that died: it ends with its last session and is not replaced.
-    orphaned: bool,
     /// The sessions that have said anything to us.
     pub(super) sessions: HashMap<SessionId, Known>,
 }
@@ -119,7 +122,6 @@ impl Monitor {
                 Some(received) => match received.message {
                     FromListener::Listening(addresses) => {
                         self.listener.addresses = addresses;
-                        self.listener.accepts = true;
                         return Ok(());
                     }
                     FromListener::CannotListen { text } => return Err(io::Error::other(text)),
@@ -172,10 +174,9 @@ impl Monitor {
         link.send(&self.poller, configure, descriptors)?;
         let (logs, descriptors) = self.logs.hand_over()?;
         link.send(&self.poller, logs, descriptors)?;
-        self.workers.running.insert(
-            number,
-            Worker { child, link, began: Instant::now(), orphaned: false, sessions: HashMap::new() },
-        );
+        self.workers
+            .running
+            .insert(number, Worker { child, link, began: Instant::now(), sessions: HashMap::new() });
         self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
         Ok(())
     }
@@ -300,7 +301,7 @@ impl Monitor {
         if self.serves_one {
             self.end.get_or_insert_with(Instant::now);
         }
-        if self.end.is_some() || worker.orphaned || self.settings.config.wharf.isolate_sessions {
+        if self.end.is_some() || self.settings.config.wharf.isolate_sessions {
             return;
         }
         wharf_os::say!(
@@ -343,7 +344,7 @@ impl Monitor {
         self.listener.tell(&self.poller, message, Vec::new());
     }
 
-    /// A new listener opens the same sockets; running sessions end their transfers with the old workers.
+    /// A new listener opens the same sockets. Sessions go on meanwhile, but for new data connections.
     fn listener_ended(&mut self) {
         self.listener.link.unwatch(&self.poller);
         let status = end(&mut self.listener.child);
@@ -351,22 +352,40 @@ impl Monitor {
             return;
         }
         wharf_os::say!("wharfd: monitor: the listener ended ({status}); starting a new one");
-        if self.serves_one || self.listener.began.elapsed() < TOO_SOON {
-            wharf_os::say!("500 OOPS: the listener ended at once after its start");
+        if self.serves_one {
             self.end = Some(Instant::now());
+        } else if self.listener.began.elapsed() < TOO_SOON {
+            self.in_time(TOO_SOON, 0, Due::Listener);
+        } else {
+            self.replace_listener();
+        }
+    }
+
+    /// Starts a listener in the place of one that died, and brings the workers together with it.
+    pub(super) fn replace_listener(&mut self) {
+        if self.end.is_some() {
             return;
         }
-        for worker in self.workers.running.values_mut() {
-            worker.orphaned = true;
+        match Listener::start(&self.poller, &self.settings.text, self.listener.predecessors + 1) {
+            Ok(listener) => self.listener = listener,
+            Err(error) => {
+                wharf_os::say!("wharfd: monitor: cannot start a new listener: {error}");
+                return self.in_time(TOO_SOON, 0, Due::Listener);
+            }
         }
-        let started = Listener::start(&self.poller, &self.settings.text).and_then(|listener| {
-            self.listener = listener;
-            self.start_workers()
-        });
-        if let Err(error) = started {
-            wharf_os::say!("500 OOPS: cannot start a new listener: {error}");
-            self.end = Some(Instant::now());
+        for number in self.workers.running.keys().copied().collect::<Vec<_>>() {
+            if let Err(error) = self.introduce(number) {
+                wharf_os::say!("wharfd: monitor: a worker cannot be brought to the listener: {error}");
+            }
         }
+    }
+
+    /// Gives a worker and the listener a channel to each other.
+    fn introduce(&mut self, number: u32) -> io::Result<()> {
+        let (for_listener, for_worker) = Link::<listener::ToWorker, listener::FromWorker>::pair()?;
+        self.tell_worker(number, ToWorker::NewListener, vec![for_worker.into()]);
+        self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
+        Ok(())
     }
 
     /// Tells the person at the terminal, or the journal, what is served where.

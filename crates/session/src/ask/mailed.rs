@@ -67,7 +67,7 @@ impl Worker {
             mail.wishes = mail.wishes.wrapping_add(1);
             (mail.wishes, anew(&mut mail.port))
         })?;
-        self.listener.send(&listener::FromWorker::Expect { session, number, anyone }).await.ok()?;
+        self.listener().send(&listener::FromWorker::Expect { session, number, anyone }).await.ok()?;
         // The listener answers at once or is dead, and a dead one leaves nobody to say so.
         let port = in_time(Some(SLACK), port).await.flatten();
         // Between question and answer only a connection of an earlier wish can have come.
@@ -92,7 +92,7 @@ impl Worker {
         let arrival = self.mail(session, |mail| mail.arrival.wait())?;
         let found = in_time(limit, arrival).await.flatten();
         if found.is_none() {
-            let _ = self.listener.send(&listener::FromWorker::Forget { session }).await;
+            let _ = self.listener().send(&listener::FromWorker::Forget { session }).await;
         }
         found
     }
@@ -110,7 +110,7 @@ impl Worker {
             mail.wishes = mail.wishes.wrapping_add(1);
             (mail.wishes, anew(&mut mail.arrival))
         })?;
-        self.listener.send(&listener::FromWorker::Dial { session, number, to }).await.ok()?;
+        self.listener().send(&listener::FromWorker::Dial { session, number, to }).await.ok()?;
         in_time(limit, arrival).await.flatten()
     }
 }

@@ -280,3 +280,26 @@ fn what_a_full_connection_takes_of_a_small_file_is_counted_and_the_rest_follows(
     let got = reader.join().unwrap();
     assert!(got == pattern(32 * 1024), "octets differ after {ahead}");
 }
+
+#[test]
+fn an_upload_that_is_here_already_is_whole_and_one_that_was_reset_is_not() {
+    for length in [0, 1, 1024, 8 * 1024, 100_000] {
+        let (ours, mut peer) = connection();
+        peer.write_all(&pattern(length)).unwrap();
+        drop(peer);
+        let file = tempfile::tempfile().unwrap();
+        let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
+        let progress = Cell::new(0);
+        let outcome = on_the_loop(run(&tools(), wish(Direction::Upload), source, ours, None, &progress));
+        assert_eq!((outcome, progress.get()), (Outcome::Complete, length as u64));
+        assert!(content(file) == pattern(length), "{length} octets differ");
+    }
+    let (ours, mut peer) = connection();
+    rustix::net::send(&ours, b"unread", rustix::net::SendFlags::empty()).unwrap();
+    peer.peek(&mut [0; 1]).unwrap();
+    peer.write_all(b"octets").unwrap();
+    drop(peer);
+    let source = Source::File(Arc::new(tempfile::tempfile().unwrap().into()));
+    let outcome = on_the_loop(run(&tools(), wish(Direction::Upload), source, ours, None, &Cell::new(0)));
+    assert_eq!(outcome, Outcome::NetworkFailed);
+}

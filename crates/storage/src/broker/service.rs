@@ -26,8 +26,9 @@ const MONITOR: u64 = 0;
 const SLICE: usize = 256;
 /// How many listings one login may have at once: one for its data connection, one for STAT, and as many dying.
 const LISTINGS_PER_LOGIN: usize = 4;
-/// Descriptors a login may need: its channel, its upload's directory, a listing's pipe and directory.
-const DESCRIPTORS_PER_LOGIN: u64 = 4;
+/// The share of our descriptors that channels of logins may take, one each. The rest is for what few logins need at one
+/// time: an upload's directory, a listing's pipe and directory. Running out of those costs one request, not a login.
+const SHARE_OF_LOGINS: (u64, u64) = (3, 4);
 /// Descriptors for everything else: standard streams, poller, root, one file on its way.
 const DESCRIPTORS_OF_OUR_OWN: u64 = 32;
 
@@ -76,7 +77,8 @@ impl Service {
         let poller = Poller::new()?;
         poller.add(&monitor, MONITOR, Interest::Read)?;
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let most = limit.saturating_sub(DESCRIPTORS_OF_OUR_OWN) / DESCRIPTORS_PER_LOGIN;
+        let (share, whole) = SHARE_OF_LOGINS;
+        let most = (limit.saturating_sub(DESCRIPTORS_OF_OUR_OWN) / whole).saturating_mul(share);
         Ok(Self {
             monitor,
             local,
