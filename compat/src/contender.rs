@@ -13,7 +13,7 @@ use crate::rows::Site;
 use crate::stage::Stage;
 
 /// How long a server may take until it listens, and its sessions until they end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How the processes of a server come and go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +65,43 @@ impl Running {
             format!("vsftpd_log_file={}", place.join(VSFTPD).display()),
             format!("xferlog_file={}", place.join(XFERLOG).display()),
         ];
+        if !contender.program.is_file() {
+            return Err(io::Error::other(format!("there is no {}", contender.program.display())));
+        }
         fs::write(&file, configuration(site, stage, &own))?;
-        let server = Server::start(Command::new(&contender.program).arg(&file));
-        let running = Self { server, model: contender.model, port: ports.control(), place };
+        // The original writes why it does not start to its standard input, which it takes for the connection.
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec "$0" "$1" 0>&1"#]).arg(&contender.program).arg(&file);
+        let server = Server::start(&mut command);
+        let mut running = Self { server, model: contender.model, port: ports.control(), place };
         let end = Instant::now() + PATIENCE;
         while !running.is_ready()? {
-            if has_ended(running.server.pid()) || Instant::now() > end {
+            if has_ended(running.server.pid()) {
                 return Ok(Err(running.why_not()));
+            }
+            if Instant::now() > end {
+                let (program, output) = (contender.program.display(), running.server.output());
+                return Err(io::Error::other(format!(
+                    "{program} does not listen in time; it said:\n{output}"
+                )));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(Ok(running))
     }
 
-    /// Returns the errors that a server wrote before it ended.
-    fn why_not(&self) -> String {
+    /// Returns how a server ended and why, without the prefixes that say where a mistake stands.
+    fn why_not(&mut self) -> String {
+        let status = self.server.stop().code().map_or_else(|| "none".into(), |code| code.to_string());
         // Its last words may still be on their way.
         std::thread::sleep(Duration::from_millis(50));
         let output = self.server.output();
-        let errors: Vec<&str> = output.lines().filter(|line| line.contains("error") || line.contains("OOPS")).collect();
-        format!("does not start: {}", errors.join(" "))
+        let cause = |line: &str| {
+            let marks = ["500 OOPS: ", "error: "];
+            marks.iter().find_map(|mark| Some(line.split_once(mark)?.1.trim_end_matches('\r').to_owned()))
+        };
+        let cause = output.lines().find_map(cause).unwrap_or(output);
+        format!("does not start, exit status {status}: {cause}")
     }
 
     fn is_ready(&self) -> io::Result<bool> {
@@ -99,17 +116,12 @@ impl Running {
             return;
         }
         let end = Instant::now() + PATIENCE;
-        loop {
-            let sessions = self.server.family();
-            if sessions.is_empty() {
-                return;
-            }
+        while has_children(self.server.pid()) {
             if Instant::now() > end {
                 // All of them descend from the server that we started.
-                sessions.into_iter().for_each(|(pid, _)| kill_at_once(pid));
-                return;
+                self.server.family().into_iter().for_each(|(pid, _)| kill_at_once(pid));
             }
-            std::thread::sleep(Duration::from_millis(3));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -136,15 +148,23 @@ fn configuration(site: &Site, stage: &Stage, own: &[String]) -> Vec<u8> {
     stage.expanded((lines.join("\n") + "\n").as_bytes())
 }
 
+/// Returns whether a process has children (proc(5)): asked often, so all others are left alone.
+fn has_children(pid: u32) -> bool {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    children.is_ok_and(|children| !children.trim().is_empty())
+}
+
 /// Returns whether a child of ours has ended; it is not yet waited for.
 fn has_ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, fields)| fields.trim_start().starts_with('Z'))
+    stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('Z'))
 }
 
 /// Returns whether something listens on a port. Asking the kernel leaves no trace in anybody's log.
 fn listens(port: u16) -> io::Result<bool> {
-    let table = fs::read_to_string("/proc/net/tcp")?;
+    // Without IPv6 the second table does not exist.
+    let table =
+        fs::read_to_string("/proc/net/tcp")? + &fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
     let wanted = format!(":{port:04X}");
     Ok(table.lines().any(|line| {
         let mut words = line.split_whitespace().skip(1);
@@ -156,6 +176,19 @@ fn listens(port: u16) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_is_seen_until_it_was_waited_for() {
+        let mut child = Command::new("sleep").arg("30").spawn().unwrap();
+        // Children belong to the thread that made them; a test runs in one of its own.
+        let thread = rustix::thread::gettid().as_raw_nonzero();
+        let children = format!("/proc/self/task/{thread}/children");
+        assert!(fs::read_to_string(&children).unwrap().contains(&child.id().to_string()));
+        assert!(!has_ended(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!has_children(child.id()));
+    }
 
     #[test]
     fn a_listening_port_is_seen_and_another_is_not() {

@@ -57,7 +57,10 @@ pub(crate) fn row(
         (Ok(old), Ok(new)) => differences(old, new),
         (old, new) => {
             let told = |one: Result<&Played, &str>| printable(one.err().unwrap_or("starts").as_bytes());
-            vec![format!("-({})", told(old)), format!("+({})", told(new))]
+            match (told(old), told(new)) {
+                (old, new) if old == new => Vec::new(),
+                (old, new) => vec![format!("-({old})"), format!("+({new})")],
+            }
         }
     };
     let lines: Vec<String> = lines.iter().map(|line| stage.named(line)).collect();
@@ -76,11 +79,28 @@ pub(crate) fn row(
 fn differences(old: &Played, new: &Played) -> Vec<String> {
     let mut lines = Vec::new();
     for step in compare(&old.dialogue, &new.dialogue).differences {
-        lines.push(format!("@ {}", step.said));
-        lines.extend(signed(&step.lines));
+        let steady = |line: String| if is_by_chance(&line) { format!("-{GONE}") } else { line };
+        let mut answers: Vec<String> = signed(&step.lines).map(steady).collect();
+        if answers == [format!("-{GONE}"), format!("+{GONE}")] {
+            answers.clear();
+        }
+        if !answers.is_empty() {
+            lines.push(format!("@ {}", step.said));
+            lines.extend(answers);
+        }
     }
     lines.extend(signed(&diff(&old.also, &new.also)));
     lines
+}
+
+/// What is heard of a server that has ended the connection.
+const GONE: &str = "(the server closed the connection)";
+
+/// Returns whether the original says a line at some times and not at others: when one process of a session ends
+/// with a reason, the others complain of its end, if they get that far before they are ended themselves.
+fn is_by_chance(line: &str) -> bool {
+    let complaints = ["priv_sock_get_cmd", "priv_sock_get_result", "priv_sock_get_int", "child died"];
+    line.strip_prefix("-500 OOPS: ").is_some_and(|text| complaints.iter().any(|one| one.starts_with(text)))
 }
 
 fn signed(lines: &[Line]) -> impl Iterator<Item = String> {
@@ -90,6 +110,13 @@ fn signed(lines: &[Line]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn complaints_about_the_end_of_another_process_are_by_chance_and_reasons_are_not() {
+        assert!(is_by_chance("-500 OOPS: priv_sock_get_cmd") && is_by_chance("-500 OOPS: "));
+        assert!(!is_by_chance("-500 OOPS: cannot change directory:/x"));
+        assert!(!is_by_chance("+500 OOPS: child died"));
+    }
 
     #[test]
     fn a_verdict_is_found_by_its_name_and_the_best_comes_first() {

@@ -55,10 +55,29 @@ fn masked(line: &str) -> String {
         }
         _ => line,
     };
+    let line = without_ports(&line);
     match line.strip_suffix("Kbyte/sec").and_then(|line| line.rsplit_once(' ')) {
         Some((rest, _)) => format!("{rest} RATE"),
         None => line,
     }
+}
+
+/// Masks the numbers of data connections in commands and replies.
+fn without_ports(line: &str) -> String {
+    let marks = ["\"PORT ", "\"EPRT ", "\"227 ", "\"229 "];
+    let Some(at) = marks.iter().find_map(|mark| Some(line.find(mark)? + mark.len())) else {
+        return line.to_owned();
+    };
+    let (before, after) = line.split_at(at);
+    let mut masked = before.to_owned();
+    for letter in after.chars() {
+        match letter {
+            '0'..='9' if masked.ends_with('N') => {}
+            '0'..='9' => masked.push('N'),
+            other => masked.push(other),
+        }
+    }
+    masked
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
@@ -32,9 +32,9 @@ pub(crate) fn restore(tree: &Tree, stage: &Stage) -> io::Result<()> {
     }
     // From the leaves up, because each change in a directory sets its time.
     for entry in tree.entries.iter().rev() {
-        date(entry, stage)?;
+        date(&stage.path_of(&entry.path), entry.age, stage)?;
     }
-    Ok(())
+    date(stage.place(), None, stage)
 }
 
 /// Removes everything but the directories of the tree.
@@ -65,9 +65,9 @@ fn make(entry: &Entry, stage: &Stage) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => other?,
         },
-        Kind::File(content) => fs::write(&path, stage.expanded(content))?,
+        Kind::File(content) => fs::write(&path, content)?,
         Kind::Filled(count) => fill(&path, *count)?,
-        Kind::Link(target) => symlink(PathBuf::from(OsStr::from_bytes(&stage.expanded(target))), &path)?,
+        Kind::Link(target) => symlink(OsStr::from_bytes(target), &path)?,
         Kind::Pipe => mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0)?,
     }
     let (uid, gid) = stage.ids(entry.owner);
@@ -87,10 +87,10 @@ fn fill(path: &Path, count: usize) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.set_len(count as u64)
 }
 
-fn date(entry: &Entry, stage: &Stage) -> io::Result<()> {
-    let then = entry.age.map_or(LONG_AGO, |days| stage.began - i64::try_from(days).unwrap_or(0) * DAY);
+fn date(path: &Path, age: Option<u64>, stage: &Stage) -> io::Result<()> {
+    let then = age.map_or(LONG_AGO, |days| stage.began - i64::try_from(days).unwrap_or(0) * DAY);
     let time = Timespec { tv_sec: then, tv_nsec: 0 };
     let times = Timestamps { last_access: time, last_modification: time };
-    utimensat(CWD, stage.path_of(&entry.path), &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }

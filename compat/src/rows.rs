@@ -1,7 +1,7 @@
 //! Reads the files in `rows/`: one chapter each, with sites and their rows.
 //!
 //! A file begins with `# Title`. `@site NAME` begins a configuration; its lines follow as in vsftpd.conf.
-//! `@login user|other|anonymous|nobody` says who logs in before each row, `@tree` begins the tree of files, and
+//! `@login user|other|split|anonymous|nobody` says who logs in before each row, `@tree` begins the tree of files, and
 //! `@row NAME` a dialogue in the language of room `shadow`; `@stranger NAME` is a row without the login. In a row,
 //! `@compare log xferlog tree` adds what is compared besides the dialogue, and `@better FILE: WORDS` names the row
 //! of a document that explains a difference, whose exact lines follow.
@@ -34,6 +34,7 @@ pub(crate) struct Site {
 pub(crate) enum Login {
     User,
     Other,
+    Split,
     Anonymous,
     Nobody,
 }
@@ -44,6 +45,7 @@ impl Login {
         match self {
             Self::User => "USER ${USER}\nPASS ${PASS}\n",
             Self::Other => "USER ${OTHER}\nPASS ${OTHERPASS}\n",
+            Self::Split => "USER ${SPLIT}\nPASS ${SPLITPASS}\n",
             Self::Anonymous => "USER anonymous\nPASS ${EMAIL}\n",
             Self::Nobody => "",
         }
@@ -178,9 +180,10 @@ impl Reader {
                 self.site()?.login = match rest {
                     "user" => Login::User,
                     "other" => Login::Other,
+                    "split" => Login::Split,
                     "anonymous" => Login::Anonymous,
                     "nobody" => Login::Nobody,
-                    _ => return Err(format!("@login {rest}: user, other, anonymous or nobody")),
+                    _ => return Err(format!("@login {rest}: user, other, split, anonymous or nobody")),
                 };
             }
             "tree" => self.block = Block::Tree,

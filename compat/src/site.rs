@@ -58,14 +58,15 @@ fn script(site: &Site, row: &Row, stage: &Stage) -> Result<Script, String> {
 
 fn serve(site: &Site, scripts: &[Script], stage: &Stage, contender: &Contender) -> Result<Served, String> {
     let trouble = |error: std::io::Error| format!("{}: {error}", site.name);
-    restore(&site.tree, stage).map_err(trouble)?;
+    let tree = site.tree.expanded(stage);
+    restore(&tree, stage).map_err(trouble)?;
     let server = match Running::start(contender, site, stage).map_err(trouble)? {
         Ok(server) => server,
         Err(why) => return Ok(Err(why)),
     };
     let mut played = Vec::new();
     for (row, script) in site.rows.iter().zip(scripts) {
-        restore(&site.tree, stage).map_err(trouble)?;
+        restore(&tree, stage).map_err(trouble)?;
         let before = logs::lengths(&server.place);
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
         let dialogue = run(script, to, PATIENCE).map_err(|error| format!("{}: {error}", row.name))?;

@@ -4,11 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use tempfile::TempDir;
 use wharf_shadow::Variables;
-use wharf_testkit::{Account, PamService, Ports};
+use wharf_testkit::{Account, PamService, Ports, run};
 
 use crate::tree::Owner;
 
@@ -21,11 +23,46 @@ pub(crate) struct Stage {
     pub(crate) user: Account,
     other: Account,
     anon: Account,
+    split: Account,
     pam: PamService,
+    any: AnyName,
     /// Ports of the original, and of ours.
     pub(crate) ports: [Ports; 2],
     /// When the suite began, in seconds.
     pub(crate) began: i64,
+}
+
+/// A PAM service that admits every name with every password, for users that no password file knows. Only a
+/// server that is told to asks it, and it is removed when it goes out of scope.
+struct AnyName {
+    name: String,
+    path: PathBuf,
+}
+
+impl AnyName {
+    fn make() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("wharf-compat-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new("/etc/pam.d").join(&name);
+        let text =
+            "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
+        std::fs::write(&path, text).expect("root can write PAM services");
+        Self { name, path }
+    }
+}
+
+impl Drop for AnyName {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+/// Gives an account a home with the mark `/./`, which splits it into a jail and a start directory.
+fn mark_home(account: &Account) {
+    let home = format!("{}/./start", account.home.display());
+    let done = run(Command::new("usermod").args(["--home", &home, &account.name]), "");
+    assert!(done.success, "usermod {}: {}", account.name, done.stderr);
 }
 
 impl Stage {
@@ -36,12 +73,15 @@ impl Stage {
         for name in ["pub", "files", "empty", "old", "new"] {
             std::fs::create_dir(place.path().join(name)).expect("it is ours");
         }
-        let [user, other, anon] = [(); 3].map(|()| Account::make(place.path()));
+        let [user, other, anon, split] = [(); 4].map(|()| Account::make(place.path()));
+        mark_home(&split);
         Self {
             user,
             other,
             anon,
+            split,
             pam: PamService::make(),
+            any: AnyName::make(),
             ports: [(); 2].map(|()| Ports::claim()),
             place,
             began,
@@ -68,6 +108,7 @@ impl Stage {
         let root = match root {
             b"home" => self.user.home.clone(),
             b"other" => self.other.home.clone(),
+            b"split" => self.split.home.clone(),
             other => self.place().join(OsStr::from_bytes(other)),
         };
         if rest.is_empty() { root } else { root.join(OsStr::from_bytes(rest)) }
@@ -78,6 +119,7 @@ impl Stage {
         match owner {
             Owner::User => (self.user.uid, self.user.gid),
             Owner::Other => (self.other.uid, self.other.gid),
+            Owner::Split => (self.split.uid, self.split.gid),
             Owner::Anon => (self.anon.uid, self.anon.gid),
             Owner::Root => (0, 0),
         }
@@ -85,7 +127,8 @@ impl Stage {
 
     /// Returns what rows call a user or group.
     pub(crate) fn name_of(&self, id: u32) -> String {
-        let named = [(&self.user, "user"), (&self.other, "other"), (&self.anon, "anon")];
+        let named =
+            [(&self.user, "user"), (&self.other, "other"), (&self.anon, "anon"), (&self.split, "split")];
         let found = named.iter().find(|(account, _)| account.uid == id || account.gid == id);
         match found {
             Some((_, name)) => (*name).to_owned(),
@@ -101,6 +144,9 @@ impl Stage {
             ("HOME", path(b"home")),
             ("OTHERHOME", path(b"other")),
             ("ANONHOME", self.anon.home.display().to_string()),
+            ("SPLIT", self.split.name.clone()),
+            ("SPLITPASS", self.split.password.clone()),
+            ("SPLITHOME", path(b"split")),
             ("PUB", path(b"pub")),
             ("FILES", path(b"files")),
             ("PLACE", self.place().display().to_string()),
@@ -110,6 +156,7 @@ impl Stage {
             ("OTHER", self.other.name.clone()),
             ("ANON", self.anon.name.clone()),
             ("PAM", self.pam.name.clone()),
+            ("ANYPAM", self.any.name.clone()),
         ];
         names.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
         names
@@ -128,7 +175,8 @@ impl Stage {
 
     /// Replaces names by what they stand for.
     pub(crate) fn expanded(&self, text: &[u8]) -> Vec<u8> {
-        self.names().into_iter().fold(text.to_vec(), |text, (name, value)| {
+        let names = self.names().into_iter().chain([("CR", "\r".to_owned())]);
+        names.fold(text.to_vec(), |text, (name, value)| {
             let text = String::from_utf8(text);
             match text {
                 Ok(text) => text.replace(&format!("${{{name}}}"), &value).into_bytes(),

@@ -8,13 +8,15 @@
 //! p home/fifo 644 user                a named pipe
 //! ```
 //!
-//! A name begins with `home`, `other`, `pub` or `files`, may hold escapes, and is owned by `user`, `other`, `anon`
-//! or `root`. Modification times are of the third of February 2020, or `age=DAYS` before the suite began.
+//! A name begins with `home`, `other`, `split`, `pub` or `files`, may hold escapes, and is owned by `user`, `other`,
+//! `anon`, `split` (whose home in the password file is `split/./start`) or `root`. Modification times are of the third of February 2020, or `age=DAYS` before the suite began.
 
 use wharf_shadow::octets;
 
+use crate::stage::Stage;
+
 /// The directories that every site has; their own modes and owners may be set like any other's.
-pub(crate) const ROOTS: [&str; 4] = ["home", "other", "pub", "files"];
+pub(crate) const ROOTS: [&str; 5] = ["home", "other", "split", "pub", "files"];
 
 /// The files of a site.
 #[derive(Debug, Clone)]
@@ -51,6 +53,7 @@ pub(crate) enum Owner {
     User,
     Other,
     Anon,
+    Split,
     Root,
 }
 
@@ -59,6 +62,7 @@ impl Default for Tree {
         let owner = |root: &str| match root {
             "home" => Owner::User,
             "other" => Owner::Other,
+            "split" => Owner::Split,
             _ => Owner::Root,
         };
         let root = |name: &&str| Entry {
@@ -106,8 +110,9 @@ impl Tree {
             "user" => Owner::User,
             "other" => Owner::Other,
             "anon" => Owner::Anon,
+            "split" => Owner::Split,
             "root" => Owner::Root,
-            _ => return Err(format!("{owner} is none of user, other, anon, root")),
+            _ => return Err(format!("{owner} is none of user, other, anon, split, root")),
         };
         let path = octets(name.as_bytes())?;
         let root = path.split(|octet| *octet == b'/').next().unwrap_or_default();
@@ -117,6 +122,20 @@ impl Tree {
         self.entries.retain(|entry| entry.path != path);
         self.entries.push(Entry { path, kind, mode, owner, age });
         Ok(())
+    }
+
+    /// Returns the tree with every `${NAME}` in names and contents replaced.
+    pub(crate) fn expanded(&self, stage: &Stage) -> Self {
+        let expand = |entry: &Entry| Entry {
+            path: stage.expanded(&entry.path),
+            kind: match &entry.kind {
+                Kind::File(content) => Kind::File(stage.expanded(content)),
+                Kind::Link(target) => Kind::Link(stage.expanded(target)),
+                other => other.clone(),
+            },
+            ..entry.clone()
+        };
+        Self { entries: self.entries.iter().map(expand).collect() }
     }
 
     /// Returns the entry with a path.

@@ -5,7 +5,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::steps;
 use crate::tools;
 
 /// Builds, then becomes the server; returns only when something failed.
@@ -18,7 +17,7 @@ pub(crate) fn run(directory: Option<&str>) -> bool {
         eprintln!("The server could not be built; the reason is above.");
         return false;
     }
-    let target = target_directory();
+    let target = tools::target_directory();
     let shared = match directory {
         Some(directory) => PathBuf::from(directory),
         None => match made_folder(&target) {
@@ -32,10 +31,6 @@ pub(crate) fn run(directory: Option<&str>) -> bool {
     let error = Command::new(target.join("release/wharfd")).arg("share").arg(&shared).exec();
     eprintln!("The server could not be started: {error}");
     false
-}
-
-fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| steps::root().join("target"), PathBuf::from)
 }
 
 /// Makes a small folder with something in it to fetch.

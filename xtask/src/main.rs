@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod compat;
 mod demo;
 mod docs;
 mod steps;
@@ -17,10 +18,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  test          formatting, lints, build, and every test; installs the clients it needs (Debian, root)
+  test          formatting, lints, build, every test, and the compatibility suite;
+                installs the clients it needs (Debian, root)
   check         formatting, lints and generated files only
   docs          writes the manual pages, the sample configuration and the option chapter
   demo [DIR]    builds the server and shares DIR, or a folder made for the purpose
+  compat        plays the compatibility suite against the original vsftpd (root); --only WORDS, --accept, --all
   bench         runs the benchmarks, in a release build
   ci            the same as test
 ";
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(None),
         ["demo", directory] => demo::run(Some(directory)),
         ["bench"] => test::bench(),
+        ["compat", arguments @ ..] => compat::run(arguments),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             true

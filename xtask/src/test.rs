@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::check;
+use crate::compat;
 use crate::steps::Steps;
 use crate::tools;
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> bool {
     // The integration tests start the server's executable, so a failed build makes them pointless.
     if steps.command("build", "cargo", &["build", "--workspace", "--all-targets"]) {
         tests(&mut steps);
+        compat::all(&mut steps);
     }
     steps.summary()
 }

@@ -3,8 +3,10 @@
 //! Nothing is installed unless it is missing, the user is root, and there is an `apt-get`.
 //! Elsewhere the missing names are told, and the person decides.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::steps;
 
 /// A program to look for, and the Debian package that has it.
 pub(crate) struct Tool {
@@ -40,14 +42,19 @@ pub(crate) const TO_TEST: &[Tool] = &[
     },
 ];
 
+/// Returns where cargo puts what it builds.
+pub(crate) fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| steps::root().join("target"), PathBuf::from)
+}
+
 /// Returns whether a program, or a file when the name is absolute, is there.
-fn is_there(name: &str) -> bool {
+pub(crate) fn is_there(name: &str) -> bool {
     if name.starts_with('/') {
         return Path::new(name).exists();
     }
     let mut directories: Vec<_> =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-    directories.extend(["/usr/sbin", "/sbin"].map(std::path::PathBuf::from));
+    directories.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
     directories.iter().any(|directory| directory.join(name).is_file())
 }
 
@@ -91,7 +98,8 @@ pub(crate) fn provide(tools: &[Tool]) -> bool {
     still.is_empty()
 }
 
-fn apt_get(arguments: &[&str]) -> bool {
+/// Runs apt-get without questions.
+pub(crate) fn apt_get(arguments: &[&str]) -> bool {
     println!("apt-get {}", arguments.join(" "));
     Command::new("apt-get")
         .args(arguments)
@@ -101,7 +109,7 @@ fn apt_get(arguments: &[&str]) -> bool {
 }
 
 /// Returns whether this process runs as root, as the kernel tells it.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()

@@ -21,7 +21,7 @@ use super::key::Key;
 use super::passive::House;
 use super::{Listener, TURN, say};
 
-/// How many connections may wait for a worker of their own.
+/// How many connections may wait for a worker.
 const HELD: usize = 64;
 
 /// What a client hears when nobody can serve it (RFC 959 §4.2.1: 421 may begin and end a connection).
@@ -112,7 +112,7 @@ impl Listener {
         let arrival = Arrival { socket, peer, local, house, admission };
         match self.choose_worker() {
             Some(worker) => self.hand_over(worker, arrival),
-            None if self.config.wharf.isolate_sessions && self.held.len() < HELD => self.hold(arrival),
+            None if self.may_hold() => self.hold(arrival),
             None => self.turn_away(&arrival),
         }
     }
@@ -127,8 +127,16 @@ impl Listener {
             .map(|(number, _)| *number)
     }
 
+    /// Whether a worker is on its way: each connection's own, or the first one after a start or a death.
+    fn may_hold(&self) -> bool {
+        (self.config.wharf.isolate_sessions || self.workers.is_empty()) && self.held.len() < HELD
+    }
+
     fn hold(&mut self, arrival: Arrival) {
         self.held.push_back(arrival);
+        if !self.config.wharf.isolate_sessions {
+            return;
+        }
         if let Err(error) = self.report(FromListener::WantWorker) {
             // The monitor is gone; the loop hears of it next.
             say(&format!("cannot ask for a worker: {error}"));
@@ -166,7 +174,8 @@ impl Listener {
         };
         let is_single = self.config.wharf.isolate_sessions;
         self.workers.insert(number, Worker { outbox, sessions: 0, is_single, has_served: false });
-        if let Some(arrival) = self.held.pop_front() {
+        let many = if is_single { 1 } else { self.held.len() };
+        for arrival in self.held.drain(..many.min(self.held.len())).collect::<Vec<_>>() {
             self.hand_over(number, arrival);
         }
     }

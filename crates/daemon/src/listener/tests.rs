@@ -294,8 +294,7 @@ fn clients_go_to_the_worker_with_the_fewest() {
     let (_a, first, ..) = house.client(&one, 2);
     let _b = house.client(&other, 2);
     one.send(&FromWorker::Ended { session: first }).unwrap();
-    one.send(&FromWorker::Expect { session: first, number: 1, anyone: false }).unwrap();
-    // The ended session is not answered; the next words from this worker are about a new client.
+    assert_eq!(expect(&one, first), None, "an ended session gets no port");
     let (_c, third, ..) = house.client(&one, 2);
     assert!(expect(&one, third).is_some());
 }
@@ -341,11 +340,17 @@ fn a_worker_that_does_not_read_holds_up_nobody_and_misses_nothing() {
 }
 
 #[test]
-fn without_a_worker_a_client_hears_421() {
-    let house = House::open("");
+fn without_a_worker_so_many_clients_wait_for_one_and_others_hear_421() {
+    let house = House::open("max_per_ip=0\n");
+    let waiting: Vec<TcpStream> = (0..64).map(|_| house.call(2)).collect();
     let mut text = String::new();
     house.call(2).read_to_string(&mut text).unwrap();
     assert!(text.starts_with("421 "), "{text}");
+    let worker = house.worker(1);
+    for stream in &waiting {
+        let (ToWorker::Accepted { peer, .. }, Some(_)) = hear(&worker) else { panic!("no client came") };
+        assert_eq!(peer, stream.local_addr().unwrap());
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 pub enum BadEprt {
     /// The address family is none we know.
     Protocol,
-    /// The address or the port is none.
-    Address,
+    /// The port is no number.
+    Port,
     /// The rest.
     Syntax,
 }
@@ -52,12 +52,14 @@ pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
         return Err(BadEprt::Syntax);
     };
     let address = core::str::from_utf8(address).ok().and_then(|text| text.parse::<IpAddr>().ok());
+    if !port.is_empty() && !port.iter().all(u8::is_ascii_digit) {
+        return if address.is_some() { Err(BadEprt::Port) } else { Err(BadEprt::Syntax) };
+    }
     let port = decimal(port, 5).and_then(|port| u16::try_from(port).ok());
     match (address, port) {
         (Some(address), Some(port)) if address.is_ipv4() == (family == b"1") => {
             Ok(SocketAddr::new(address, port))
         }
-        (Some(_), None) => Err(BadEprt::Address),
         _ => Err(BadEprt::Syntax),
     }
 }
@@ -105,10 +107,16 @@ mod tests {
         for bad in ["", "||127.0.0.1|1025|", "|3|127.0.0.1|1025|", "|0|x|1|"] {
             assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Protocol), "{bad}");
         }
-        for bad in ["|1|127.0.0.1||", "|1|127.0.0.1|65536|", "|1|127.0.0.1|x|"] {
-            assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Address), "{bad}");
-        }
-        for bad in ["|1|localhost|1025|", "|1|::1|1025|", "|1|127.0.0.1|1|x", "1", "x"] {
+        assert_eq!(parse_eprt(b"|1|127.0.0.1|x|"), Err(BadEprt::Port));
+        for bad in [
+            "|1|127.0.0.1||",
+            "|1|127.0.0.1|65536|",
+            "|1|localhost|1025|",
+            "|1|::1|1025|",
+            "|1|127.0.0.1|1|x",
+            "1",
+            "x",
+        ] {
             assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Syntax), "{bad}");
         }
     }

@@ -170,7 +170,7 @@ fn read_at(file: &OwnedFd, position: u64, wanted: usize) -> io::Result<Vec<u8>> 
     Ok(piece)
 }
 
-pub(super) fn write_at(file: &OwnedFd, position: &mut u64, octets: &[u8]) -> Result<()> {
+fn write_at(file: &OwnedFd, position: &mut u64, octets: &[u8]) -> Result<()> {
     let mut left = octets;
     while !left.is_empty() {
         let written =

@@ -103,15 +103,11 @@ impl Transfer<'_> {
         if let Some(length) = wish.truncate {
             rustix::fs::ftruncate(&*file, length).map_err(file_failed)?;
         }
-        let mut position = wish.at;
-        if !wish.ascii && self.rate.is_free() && self.receive_at_once(&file, &mut position, &connection)? {
-            return Ok(());
-        }
         let connection = readable(connection)?;
         if wish.ascii {
-            self.receive_lines(&file, position, &connection).await
+            self.receive_lines(&file, wish.at, &connection).await
         } else {
-            self.receive_file(&file, position, &connection).await
+            self.receive_file(&file, wish.at, &connection).await
         }
     }
 }

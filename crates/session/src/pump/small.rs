@@ -6,22 +6,14 @@
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use wharf_os::pump::read_cached;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
-use super::copy::write_at;
-use super::{Result, Transfer};
 use crate::link::Scratch;
 
 /// The most octets that are copied: beyond this, moving pages costs less than what is saved.
 const SMALL: u64 = 32 * 1024;
-
-/// The most octets of an upload that are copied: on the stack, and only when they are here already.
-const PIECE: usize = 8 * 1024;
-
-/// How often an upload is read from before others have their turn: its octets, the rest of them, its end.
-const TRIES: usize = 3;
 
 /// What an attempt came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,36 +42,6 @@ pub(crate) fn send_small(scratch: &Scratch, wish: &Move, file: &OwnedFd, connect
         _ => return Attempt::GoOn(0),
     }
     deliver(room.split_last().map_or(&[][..], |(_, octets)| octets), connection)
-}
-
-impl Transfer<'_> {
-    /// Receives what is here before the event loop hears of the connection; true when that is all.
-    ///
-    /// A peer that is quick, or has our processor, has sent a small file by now.
-    pub(super) fn receive_at_once(
-        &self,
-        file: &OwnedFd,
-        position: &mut u64,
-        connection: &OwnedFd,
-    ) -> Result<bool> {
-        let mut piece = [0; PIECE];
-        for _ in 0..TRIES {
-            match recv(connection, &mut piece[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return Ok(true),
-                Ok((read, _)) => {
-                    write_at(file, position, piece.get(..read).unwrap_or_default())?;
-                    self.count(read);
-                    if read == PIECE {
-                        // More than a small file: the pipe is better at this.
-                        return Ok(false);
-                    }
-                }
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
-                Err(_) => return Err(Outcome::NetworkFailed),
-            }
-        }
-        Ok(false)
-    }
 }
 
 fn deliver(octets: &[u8], connection: &OwnedFd) -> Attempt {

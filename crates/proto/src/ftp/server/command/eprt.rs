@@ -24,7 +24,7 @@ fn start(session: &mut Session, argument: &[u8]) -> Step {
         Err(BadEprt::Protocol) => Reply::BadEprtProtocol,
         Ok(address) if address.is_ipv6() && session.local.is_ipv4() => Reply::BadEprtProtocol,
         Err(BadEprt::Syntax) => Reply::BadEprt,
-        Err(BadEprt::Address) => Reply::IllegalEprt,
+        Err(BadEprt::Port) => Reply::IllegalEprt,
         Ok(address) if super::port::is_the_peers(session, address) => {
             session.inside().prepared = Some(Route::Active(address));
             Reply::EprtOk
