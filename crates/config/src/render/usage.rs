@@ -15,7 +15,8 @@ pub fn man_wharfd() -> String {
     );
     page.paragraph(
         "wharfd stays in the foreground unless the configuration says background=YES. Errors go to standard \
-         error. Started by an ordinary user it serves that user's files only, on a port above 1023.",
+         error, or in the background to the system's log. With listen and listen_ipv6 off it serves the one \
+         connection that inetd hands it. Started by an ordinary user it serves that user's files only, on a port above 1023.",
     );
     commands(&mut page);
     signals(&mut page);
@@ -33,6 +34,8 @@ fn synopsis(page: &mut Page) {
         "`wharfd share` DIRECTORY [`--port` N] [`--write`] [`--user` NAME `--password-file` FILE]",
         "`wharfd check` FILE...",
         "`wharfd explain` OPTION",
+        "`wharfd user` `add`|`passwd`|`list`|`remove` [NAME] [OPTION]...",
+        "`wharfd shadow` `--old` HOST:PORT `--new` HOST:PORT SCRIPT",
         "`wharfd --explain-sandbox`",
     ] {
         page.paragraph(line);
@@ -65,6 +68,17 @@ fn commands(page: &mut Page) {
     );
     page.entry("explain OPTION", "Prints the manual text of one option.");
     page.entry(
+        "user add|passwd|list|remove",
+        "Edits the file of virtual users that the option virtual_users_file names, or the one that `--file` \
+         names. Passwords are asked for, or read from `--password-file`; they are never taken from the command \
+         line. `wharfd user help` has all of it.",
+    );
+    page.entry(
+        "shadow --old HOST:PORT --new HOST:PORT SCRIPT",
+        "Plays a dialogue of FTP commands to two servers and shows where their answers differ. Made for the \
+         day before one takes the other's place.",
+    );
+    page.entry(
         "--explain-sandbox",
         "Tells which walls this machine offers to shut processes in, and which of them are in use.",
     );
@@ -87,6 +101,8 @@ fn signals(page: &mut Page) {
 fn files(page: &mut Page) {
     page.heading("Files");
     page.entry("/etc/wharfd.conf, /etc/vsftpd.conf", "The configuration.");
+    page.entry("/etc/wharfd.users", "The virtual users, where `wharfd user` looks unless told otherwise.");
+    page.entry("/etc/hosts.allow, /etc/hosts.deny", "Who may connect, with tcp_wrappers.");
     page.entry("/etc/pam.d", "The PAM services; pam_service_name names the one that is asked.");
     page.entry("/var/log/vsftpd.log, /var/log/xferlog", "The logs, when they are turned on.");
 }
@@ -94,8 +110,8 @@ fn files(page: &mut Page) {
 fn exit_status(page: &mut Page) {
     page.heading("Exit status");
     page.entry("0", "The server was stopped, or the command did what it should.");
-    page.entry("1", "`check` found an error, or `explain` knows no such option.");
-    page.entry("2", "The configuration or the command line is wrong, or a socket could not be opened.");
+    page.entry("1", "`explain` knows no such option, `user` refused, or `shadow` found a difference.");
+    page.entry("2", "The configuration or the command line is wrong, a socket could not be opened, or `shadow` could not connect.");
 }
 
 #[cfg(test)]
@@ -105,8 +121,17 @@ mod tests {
     #[test]
     fn every_way_to_start_it_is_named() {
         let page = man_wharfd();
-        for piece in ["share", "check", "explain", "explain\\-sandbox", "SIGHUP", "SIGTERM", "drain_timeout"]
-        {
+        for piece in [
+            "share",
+            "check",
+            "explain",
+            "user add",
+            "shadow",
+            "explain\\-sandbox",
+            "SIGHUP",
+            "SIGTERM",
+            "drain_timeout",
+        ] {
             assert!(page.contains(piece), "{piece}");
         }
     }
