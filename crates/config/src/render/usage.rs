@@ -125,7 +125,7 @@ mod tests {
             "share",
             "check",
             "explain",
-            "user add",
+            "passwd|list",
             "shadow",
             "explain\\-sandbox",
             "SIGHUP",
