@@ -45,7 +45,8 @@ chapter! {
 
         /// The most entries of a directory that are listed in the order of their names.
         ///
-        /// Larger directories are sent in the order of the disk, at once and without being held in memory.
+        /// Larger directories are sent in the order of the disk, at once and without being held in memory. When
+        /// a client asks for the order of time or for the reverse, 200,000 entries are sorted in any case.
         sorted_listing_limit: int = 20000, User, NextSession, Own, Done;
 
         /// The most passive ports that are kept open for the next client.

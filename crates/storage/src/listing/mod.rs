@@ -81,6 +81,8 @@ struct Wish {
     flags: ListFlags,
     /// What names must fit; `None` lets all pass.
     pattern: Option<Vec<u8>>,
+    /// The directory itself and its parent are listed too: `a` was asked for, not only implied.
+    dots: bool,
 }
 
 impl Wish {
@@ -123,7 +125,8 @@ impl Job {
         local.permit(&list.path)?;
         let (reader, pipe) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(failure::of)?;
         let _ = fcntl_setpipe_size(&pipe, PIPE);
-        let mut wish = Wish { format: list.format, flags: list.flags, pattern: None };
+        let dots = list.flags.all && !matches!(list.format, Format::Facts(_));
+        let mut wish = Wish { format: list.format, flags: list.flags, pattern: None, dots };
         wish.flags.recurse &= local.rules.recurse && !matches!(wish.format, Format::Facts(_));
         let walk = match first(local, &list.path, &list.prefix, list.pattern, &mut wish) {
             Ok(walk) => walk,
@@ -228,6 +231,8 @@ fn first(
             return Ok(Walk::new(place, wish));
         }
         Err(Failure::NotFound) => {}
+        // Compat: a directory that is closed to the user is shown as the entry that it is.
+        Err(Failure::Denied) if !matches!(wish.format, Format::Facts(_)) => {}
         Err(failure) => return Err(failure),
     }
     let name = path.name().ok_or(Failure::NotFound)?;

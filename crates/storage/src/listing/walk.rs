@@ -14,7 +14,7 @@ use super::lines::{self, Place};
 use super::look;
 use super::names::{Names, Order};
 use super::{BLOCK, Budget, DEEPEST, LOOK, MOST_PENDING, Pending, Wish};
-use crate::local::{Local, entry_of};
+use crate::local::{Local, entry_of, kind};
 
 /// How much of a directory is read at once; larger buffers gain nothing.
 const BUFFER: usize = 64 * 1024;
@@ -129,7 +129,7 @@ impl Walk {
                 let found = look::look(&self.place.directory, listed.name);
                 modified = found.map_or(0, |found| found.entry.modified.seconds);
             }
-            self.names.push(listed.name, look::kind(listed.kind), modified);
+            self.names.push(listed.name, kind(listed.kind), modified);
             if self.names.len() > most || self.names.is_full() {
                 self.names.leave_unordered();
                 self.stage = Stage::Streaming;
@@ -166,7 +166,7 @@ impl Walk {
                 continue;
             }
             budget.spend(wish.cost());
-            let (name, kind) = (listed.name, look::kind(listed.kind));
+            let (name, kind) = (listed.name, kind(listed.kind));
             if self.place.line(out, (name, kind), wish, local, now) {
                 remember(&mut self.below, &self.place, self.depth, name.to_bytes());
             }
@@ -219,7 +219,7 @@ fn most_ordered(wish: &Wish, local: &Local) -> usize {
 fn is_wanted(wish: &Wish, local: &Local, name: &CStr) -> bool {
     let name = name.to_bytes();
     let may_be_shown = match name {
-        b"." | b".." => wish.flags.all && !matches!(wish.format, Format::Facts(_)),
+        b"." | b".." => wish.dots,
         [b'.', ..] => wish.flags.all || local.rules.show_dot_files,
         _ => true,
     };
@@ -239,8 +239,12 @@ mod tests {
         let root = wharf_os::beneath::Root::open(directory.path()).unwrap();
         let rules = Rules { sort_limit: 7, ..Rules::default() };
         let mut local = Local::new(root, rules, Owners::Numbers, crate::zone::Zone::utc()).unwrap();
-        let mut wish =
-            Wish { format: Format::Long, flags: wharf_proto::store::ListFlags::default(), pattern: None };
+        let mut wish = Wish {
+            format: Format::Long,
+            flags: wharf_proto::store::ListFlags::default(),
+            pattern: None,
+            dots: false,
+        };
         assert_eq!(most_ordered(&wish, &local), 7);
         wish.flags.by_time = true;
         assert_eq!(most_ordered(&wish, &local), MOST_ORDERED);

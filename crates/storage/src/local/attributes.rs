@@ -115,19 +115,11 @@ pub(crate) fn entry_at(directory: impl AsFd, name: &[u8]) -> rustix::io::Result<
     statx(directory, name, flags, StatxFlags::BASIC_STATS).map(|told| translate(&told))
 }
 
-fn translate(told: &rustix::fs::Statx) -> Entry {
+/// Tells the kernel's words for an entry in ours.
+pub(crate) fn translate(told: &rustix::fs::Statx) -> Entry {
     let mode = u32::from(told.stx_mode);
     Entry {
-        kind: match FileType::from_raw_mode(mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Symlink,
-            FileType::Fifo => Kind::Fifo,
-            FileType::Socket => Kind::Socket,
-            FileType::CharacterDevice => Kind::CharacterDevice,
-            FileType::BlockDevice => Kind::BlockDevice,
-            FileType::Unknown => Kind::Unknown,
-        },
+        kind: kind(FileType::from_raw_mode(mode)),
         mode: mode & 0o7777,
         links: u64::from(told.stx_nlink),
         uid: told.stx_uid,
@@ -136,5 +128,19 @@ fn translate(told: &rustix::fs::Statx) -> Entry {
         modified: Time { seconds: told.stx_mtime.tv_sec, nanoseconds: told.stx_mtime.tv_nsec },
         device: makedev(told.stx_dev_major, told.stx_dev_minor),
         inode: told.stx_ino,
+    }
+}
+
+/// Tells the kernel's word for a kind in ours.
+pub(crate) fn kind(told: FileType) -> Kind {
+    match told {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice => Kind::CharacterDevice,
+        FileType::BlockDevice => Kind::BlockDevice,
+        FileType::Unknown => Kind::Unknown,
     }
 }

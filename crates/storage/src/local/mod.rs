@@ -28,7 +28,7 @@ use crate::failure;
 use crate::listing::Job;
 use crate::zone::Zone;
 
-pub(crate) use attributes::{entry_at, entry_of, is_accessible};
+pub(crate) use attributes::{entry_at, entry_of, is_accessible, kind, translate};
 
 /// How much of a directory is read at once; larger buffers gain nothing.
 const DIRECTORY_BUFFER: usize = 64 * 1024;
