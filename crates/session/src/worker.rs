@@ -30,7 +30,7 @@ use crate::link::{AsyncLink, Scratch};
 use crate::log::{Logs, Whose};
 use crate::policy::{self, Files};
 use crate::pool::Pool;
-use crate::pump::{Pipes, Tools};
+use crate::pump::{Pipes, Tools, Turns};
 
 /// How much of a banner or user list is read; vsftpd's number.
 const FILE_LIMIT: usize = 100_000;
@@ -91,7 +91,7 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             pace: RefCell::default(),
             doing: RefCell::default(),
             transfers: Cell::new(0),
-            tools: Tools { pipes: Pipes::default(), pool },
+            tools: Tools { turns: Turns::default(), pipes: Pipes::default(), pool },
             drain: watch::Sender::new(None),
         });
         worker.show();

@@ -27,7 +27,7 @@ impl Transfer<'_> {
             watch(Arc::clone(pipe), Interest::READABLE).map_err(|_| Outcome::FileFailed(Failure::TooMany))?;
         let mut piece = vec![0; PIECE];
         loop {
-            let wanted = self.rate.grant(PIECE).await;
+            let wanted = self.grant(PIECE).await;
             let room = piece.get_mut(..wanted).unwrap_or_default();
             let read =
                 pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *room)?)).await;
@@ -52,7 +52,7 @@ impl Transfer<'_> {
         let mut conversion = Outward::default();
         let mut wire = Vec::with_capacity(2 * PIECE);
         loop {
-            let wanted = self.rate.grant(PIECE).await;
+            let wanted = self.grant(PIECE).await;
             let piece = self.read_piece(&file, position, wanted).await?;
             if piece.is_empty() {
                 return Ok(());
@@ -74,7 +74,7 @@ impl Transfer<'_> {
         connection: &AsyncFd<OwnedFd>,
     ) -> Result<()> {
         loop {
-            let wanted = self.rate.grant(PIECE).await;
+            let wanted = self.grant(PIECE).await;
             let piece = self.read_piece(file, position, wanted).await?;
             if piece.is_empty() {
                 return Ok(());
@@ -97,7 +97,7 @@ impl Transfer<'_> {
         let mut piece = vec![0; PIECE];
         let mut lines = Vec::with_capacity(PIECE);
         loop {
-            let wanted = self.rate.grant(PIECE).await;
+            let wanted = self.grant(PIECE).await;
             let room = piece.get_mut(..wanted).unwrap_or_default();
             let step = connection
                 .async_io(Interest::READABLE, |connection| Ok(rustix::io::read(connection, &mut *room)?));
@@ -126,7 +126,7 @@ impl Transfer<'_> {
     ) -> Result<()> {
         let mut piece = vec![0; PIECE];
         loop {
-            let wanted = self.rate.grant(PIECE).await;
+            let wanted = self.grant(PIECE).await;
             let room = piece.get_mut(..wanted).unwrap_or_default();
             let step = connection
                 .async_io(Interest::READABLE, |connection| Ok(rustix::io::read(connection, &mut *room)?));

@@ -38,7 +38,7 @@ impl Transfer<'_> {
             return self.send_without_pipe(&file, position, &connection).await;
         };
         loop {
-            let wanted = self.rate.grant(pipe.capacity).await;
+            let wanted = self.grant(pipe.capacity).await;
             let (filled, returned) = self.fill(&file, &mut position, pipe, wanted).await;
             pipe = returned.ok_or(Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))?;
             match filled {
@@ -67,7 +67,7 @@ impl Transfer<'_> {
         connection: &AsyncFd<OwnedFd>,
     ) -> Result<()> {
         loop {
-            let wanted = self.rate.grant(HIDDEN_PIPE).await;
+            let wanted = self.grant(HIDDEN_PIPE).await;
             let step = connection.async_io(Interest::WRITABLE, |connection| {
                 ready(sendfile(connection, file, &mut position, wanted))
             });
@@ -155,7 +155,7 @@ impl Transfer<'_> {
             return self.receive_copied(file, position, connection).await;
         };
         loop {
-            let wanted = self.rate.grant(pipe.capacity).await;
+            let wanted = self.grant(pipe.capacity).await;
             let step = connection
                 .async_io(Interest::READABLE, |connection| ready(splice_in(connection, None, &pipe, wanted)));
             let octets = self.in_time(step).await?;

@@ -4,6 +4,7 @@
 //! | octets that nothing changes | [`image`]: spliced through a pooled pipe, never copied by us |
 //! | lines that change, and sources that cannot be spliced | [`copy`] |
 //! | not faster than | [`rate`] |
+//! | not at the cost of others | [`turns`] |
 //!
 //! A transfer is a future; dropping it ends it. What it moved so far stands in its progress.
 
@@ -13,6 +14,7 @@ mod line_ends;
 mod pipes;
 mod rate;
 mod small;
+mod turns;
 
 use std::cell::Cell;
 use std::io;
@@ -27,10 +29,12 @@ use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
 pub(crate) use pipes::Pipes;
 pub(crate) use small::{Attempt, send_small};
+pub(crate) use turns::Turns;
 
 use crate::pool::Pool;
 use crate::watch::watch;
 use rate::Rate;
+use turns::Turn;
 
 /// What a transfer reads from or writes to.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub(crate) enum Source {
 
 /// What a worker lends to its transfers.
 pub(crate) struct Tools {
+    /// Whose turn it is.
+    pub(crate) turns: Turns,
     /// Pipes that are empty and ready.
     pub(crate) pipes: Pipes,
     /// Threads that may wait for a disk.
@@ -58,7 +64,7 @@ pub(crate) async fn run(
     stall: Option<Duration>,
     progress: &Cell<u64>,
 ) -> Outcome {
-    let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate) };
+    let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate), turn: tools.turns.begin() };
     let moved = match (wish.direction, source) {
         (Direction::Download, Source::Listing(pipe)) => transfer.send_pipe(&pipe, connection).await,
         (Direction::Download, Source::File(file)) if wish.ascii => {
@@ -81,6 +87,7 @@ struct Transfer<'a> {
     stall: Option<Duration>,
     progress: &'a Cell<u64>,
     rate: Rate,
+    turn: Turn<'a>,
 }
 
 type Result<T> = std::result::Result<T, Outcome>;
@@ -88,6 +95,12 @@ type Result<T> = std::result::Result<T, Outcome>;
 impl Transfer<'_> {
     fn count(&self, octets: usize) {
         self.progress.set(self.progress.get() + octets as u64);
+    }
+
+    /// Waits until this transfer may go on, and tells with how much: others have their turns, and there may be a limit.
+    async fn grant(&self, most: usize) -> usize {
+        let fair = self.turn.next(most).await;
+        self.rate.grant(fair).await
     }
 
     /// Waits for a step of the data connection, but not longer than `data_connection_timeout`.

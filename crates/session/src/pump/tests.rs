@@ -7,7 +7,7 @@ use std::thread;
 use super::*;
 
 fn tools() -> Tools {
-    Tools { pipes: Pipes::default(), pool: Pool::start().unwrap() }
+    Tools { turns: Turns::default(), pipes: Pipes::default(), pool: Pool::start().unwrap() }
 }
 
 /// A data connection: our end, non-blocking, and the peer's.
@@ -139,7 +139,7 @@ fn a_peer_that_never_reads_stalls() {
 
 #[test]
 fn without_pipes_transfers_are_slower_and_whole() {
-    let poor = || Tools { pipes: Pipes::none(), pool: Pool::start().unwrap() };
+    let poor = || Tools { turns: Turns::default(), pipes: Pipes::none(), pool: Pool::start().unwrap() };
     let (ours, mut peer) = connection();
     let reader = thread::spawn(move || {
         let mut got = Vec::new();
