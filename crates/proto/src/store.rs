@@ -32,7 +32,8 @@ pub enum Request {
         /// The session's umask.
         umask: u32,
     },
-    /// The upload opened last is over. Answered with [`Answer::Done`]. Only after `OpenWrite`, once each.
+    /// The upload opened last is over. Only after `OpenWrite`, once each. Answered with [`Answer::Done`], except that
+    /// [`Fate::Kept`] has no answer: nothing can fail then, and nobody has to wait.
     Finish(Fate),
     /// Write a listing into a pipe. Answered with [`Answer::Listing`] and the pipe's reading end.
     List(List),

@@ -34,7 +34,7 @@ use wharf_ipc::SessionId;
 use wharf_ipc::link::{Link, Received};
 use wharf_ipc::monitor::{FromListener, Terms, ToListener};
 use wharf_os::epoll::{Interest, Poller, Ready};
-use wharf_os::title::Title;
+use wharf_os::title::{Pace, Title};
 
 use crate::outbox::Outbox;
 use crate::terms::terms;
@@ -114,8 +114,9 @@ struct Listener {
     rested: Option<Instant>,
     /// `None` in tests, which run inside a process that is not ours to rename or confine.
     title: Option<Title>,
-    /// The number of clients in the title.
+    /// The number of clients in the title, and when it may be changed.
     shown: Option<u32>,
+    pace: Pace,
     has_noted_port: bool,
     scratch: Vec<u8>,
 }
@@ -145,6 +146,7 @@ impl Listener {
             rested: None,
             title: None,
             shown: None,
+            pace: Pace::default(),
             has_noted_port: false,
             scratch: wharf_ipc::link::scratch(),
         })
@@ -300,8 +302,10 @@ impl Listener {
 
     /// How long nothing has to be done by itself.
     fn patience(&self) -> Option<Duration> {
-        let next =
-            [self.passive.deadline(), self.dials.deadline(), self.rested].into_iter().flatten().min()?;
+        let next = [self.passive.deadline(), self.dials.deadline(), self.rested, self.pace.due()]
+            .into_iter()
+            .flatten()
+            .min()?;
         // A millisecond more, so that the time is over when we wake.
         Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
     }
@@ -354,7 +358,11 @@ impl Listener {
 
     fn show_title(&mut self) {
         let clients = self.counts.total();
-        let Some(title) = self.title.as_mut().filter(|_| self.shown != Some(clients)) else { return };
+        let is_stale = self.title.is_some() && self.shown != Some(clients);
+        let Some(title) = self.title.as_mut().filter(|_| is_stale && self.pace.permits(Instant::now()))
+        else {
+            return;
+        };
         let plural = if clients == 1 { "" } else { "s" };
         title.set(&format!("wharfd: listener, {clients} client{plural}"));
         self.shown = Some(clients);
