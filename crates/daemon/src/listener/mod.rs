@@ -302,7 +302,9 @@ impl Listener {
 
     /// How long nothing has to be done by itself.
     fn patience(&self) -> Option<Duration> {
-        let next = [self.passive.deadline(), self.dials.deadline(), self.rested, self.pace.due()]
+        // Only while there is something to show: clients may have come and gone within the pause.
+        let title = self.pace.due().filter(|_| self.shown != Some(self.counts.total()));
+        let next = [self.passive.deadline(), self.dials.deadline(), self.rested, title]
             .into_iter()
             .flatten()
             .min()?;
