@@ -12,12 +12,17 @@ use wharf_testkit::{Account, Dialogue, needs_root};
 
 /// What inetd does with a service `stream tcp nowait root`: the connection becomes all three streams.
 fn serve(file: &std::path::Path) -> (Dialogue, Child) {
+    serve_with(file, None)
+}
+
+fn serve_with(file: &std::path::Path, load_conf: Option<&std::path::Path>) -> (Dialogue, Child) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (connection, _) = listener.accept().unwrap();
     let stream = || OwnedFd::from(connection.try_clone().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
     command.arg(file).stdin(stream()).stdout(stream()).stderr(stream());
+    command.envs(load_conf.map(|further| ("VSFTPD_LOAD_CONF", further)));
     let child = command.spawn().unwrap();
     (Dialogue::over(client), child)
 }
@@ -66,6 +71,24 @@ fn a_client_that_leaves_without_a_word_ends_it_too() {
     dialogue.expect(220);
     drop(dialogue);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_file_that_the_starting_program_names_is_read_last() {
+    needs_root!();
+    let place = tempfile::tempdir().unwrap();
+    let account = Account::make(place.path());
+    let (file, further) = (place.path().join("conf"), place.path().join("further"));
+    fs::write(&file, format!("listen=NO\nftp_username={}\nftpd_banner=first\n", account.name)).unwrap();
+    fs::write(&further, "ftpd_banner=second\n").unwrap();
+    let (mut dialogue, mut child) = serve_with(&file, Some(&further));
+    assert_eq!(dialogue.reply().text(), "220 second");
+    drop(dialogue);
+    assert!(child.wait().unwrap().success());
+    fs::write(&further, "bad\n").unwrap();
+    let (mut dialogue, mut child) = serve_with(&file, Some(&further));
+    assert_eq!(dialogue.reply().text(), "500 OOPS: missing value in config file for: bad");
+    child.wait().unwrap();
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Site {
         let config = match self {
             Self::Share(share) => share.config.clone(),
             Self::Classic(sources) => {
-                let loaded = wharf_config::load(sources)?;
+                let loaded = wharf_config::load(&with_environment(sources))?;
                 let problems = loaded.check();
                 if problems.iter().any(|problem| problem.severity == Severity::Error) {
                     return Err(problems);
@@ -95,6 +95,12 @@ impl Site {
     pub(super) fn is_share(&self) -> bool {
         matches!(self, Self::Share(_))
     }
+}
+
+/// Adds the file that the starting program names in `VSFTPD_LOAD_CONF`: tcpd does, by a rule of hosts.allow.
+fn with_environment(sources: &[Source]) -> Vec<Source> {
+    let named = std::env::var_os("VSFTPD_LOAD_CONF").filter(|name| !name.is_empty());
+    sources.iter().cloned().chain(named.map(|name| Source::File(name.into()))).collect()
 }
 
 /// Prints problems for the administrator.
