@@ -10,12 +10,18 @@ use crate::suite::Played;
 pub(crate) struct Baseline(BTreeMap<(String, String), Verdict>);
 
 impl Baseline {
-    /// Takes the verdicts of a run.
-    pub(crate) fn of(chapters: &[Played]) -> Self {
+    /// Takes the verdicts of a run; a row that was skipped is what it was before.
+    pub(crate) fn of(chapters: &[Played], before: &Self) -> Self {
         let rows = chapters.iter().flat_map(|chapter| {
             chapter.rows.iter().map(|row| ((chapter.title.clone(), row.name.clone()), row.verdict))
         });
-        Self(rows.collect())
+        let skipped = chapters.iter().flat_map(|chapter| {
+            chapter.skipped.iter().filter_map(|row| {
+                let key = (chapter.title.clone(), row.clone());
+                before.0.get(&key).map(|verdict| (key, *verdict))
+            })
+        });
+        Self(rows.chain(skipped).collect())
     }
 
     /// Reads the committed text; lines that are no verdicts are comments.
@@ -64,6 +70,14 @@ mod tests {
         let text = "# comment\nsame\tA\tone\ndifferent\tA\ttwo\n";
         let baseline = Baseline::read(text);
         assert_eq!(Baseline::read(&baseline.text()), baseline);
+    }
+
+    #[test]
+    fn a_skipped_row_is_what_it_was() {
+        let before = Baseline::read("better\tA\tone\n");
+        let chapter =
+            Played { title: "A".into(), rows: Vec::new(), skipped: vec!["one".into(), "new".into()] };
+        assert_eq!(Baseline::of(&[chapter], &before), before);
     }
 
     #[test]

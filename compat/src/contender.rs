@@ -3,14 +3,15 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wharf_testkit::{Server, kill_at_once};
 
+use crate::inetd::Inetd;
 use crate::logs::{VSFTPD, XFERLOG};
 use crate::rows::Site;
 use crate::stage::Stage;
+use crate::surroundings;
 
 /// How long a server may take until it listens, and its sessions until they end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,11 +36,16 @@ pub(crate) struct Contender {
 
 /// A server that runs. Ended, with all its sessions, when it goes out of scope.
 pub(crate) struct Running {
-    server: Server,
-    model: Model,
+    host: Host,
     pub(crate) port: u16,
     /// Where its logs are.
     pub(crate) place: PathBuf,
+}
+
+/// Who accepts the connections.
+enum Host {
+    Server(Server, Model),
+    Inetd(Inetd),
 }
 
 impl Running {
@@ -69,57 +75,32 @@ impl Running {
             return Err(io::Error::other(format!("there is no {}", contender.program.display())));
         }
         fs::write(&file, configuration(site, stage, &own))?;
-        // The original writes why it does not start to its standard input, which it takes for the connection.
-        let mut command = Command::new("sh");
-        command.args(["-c", r#"exec "$0" "$1" 0>&1"#]).arg(&contender.program).arg(&file);
-        let server = Server::start(&mut command);
-        let mut running = Self { server, model: contender.model, port: ports.control(), place };
-        let end = Instant::now() + PATIENCE;
-        while !running.is_ready()? {
-            if has_ended(running.server.pid()) {
-                return Ok(Err(running.why_not()));
+        let mut command = surroundings::command(site, stage.place(), &contender.program, &file);
+        let port = ports.control();
+        let host = if surroundings::is_by_inetd(site) {
+            Host::Inetd(Inetd::listen(port, command)?)
+        } else {
+            let mut server = Server::start(&mut command);
+            if let Err(why) = listening(&mut server, port, contender)? {
+                return Ok(Err(why));
             }
-            if Instant::now() > end {
-                let (program, output) = (contender.program.display(), running.server.output());
-                return Err(io::Error::other(format!(
-                    "{program} does not listen in time; it said:\n{output}"
-                )));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(Ok(running))
-    }
-
-    /// Returns how a server ended and why, without the prefixes that say where a mistake stands.
-    fn why_not(&mut self) -> String {
-        let status = self.server.stop().code().map_or_else(|| "none".into(), |code| code.to_string());
-        // Its last words may still be on their way.
-        std::thread::sleep(Duration::from_millis(50));
-        let output = self.server.output();
-        let cause = |line: &str| {
-            let marks = ["500 OOPS: ", "error: "];
-            marks.iter().find_map(|mark| Some(line.split_once(mark)?.1.trim_end_matches('\r').to_owned()))
+            Host::Server(server, contender.model)
         };
-        let cause = output.lines().find_map(cause).unwrap_or(output);
-        format!("does not start, exit status {status}: {cause}")
-    }
-
-    fn is_ready(&self) -> io::Result<bool> {
-        // Ours says so itself, once there is somebody to serve clients; the original says nothing.
-        let says_so = self.model != Model::Workers || self.server.output().contains("listening on");
-        Ok(says_so && listens(self.port)?)
+        Ok(Ok(Self { host, port, place }))
     }
 
     /// Waits until no session is left, so that the next row meets a server as the first did.
     pub(crate) fn wait_until_idle(&self) {
-        if self.model == Model::Workers {
-            return;
-        }
+        let server = match &self.host {
+            Host::Inetd(inetd) => return inetd.wait_until_idle(PATIENCE),
+            Host::Server(_, Model::Workers) => return,
+            Host::Server(server, Model::ProcessPerSession) => server,
+        };
         let end = Instant::now() + PATIENCE;
-        while has_children(self.server.pid()) {
+        while has_children(server.pid()) {
             if Instant::now() > end {
                 // All of them descend from the server that we started.
-                self.server.family().into_iter().for_each(|(pid, _)| kill_at_once(pid));
+                server.family().into_iter().for_each(|(pid, _)| kill_at_once(pid));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -130,8 +111,43 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Logged-in sessions of the original outlive it by design.
         self.wait_until_idle();
-        self.server.stop();
+        if let Host::Server(server, _) = &mut self.host {
+            server.stop();
+        }
     }
+}
+
+/// Waits until a server listens; the inner error says why it never will.
+fn listening(server: &mut Server, port: u16, contender: &Contender) -> io::Result<Result<(), String>> {
+    let end = Instant::now() + PATIENCE;
+    // Ours says so itself, once there is somebody to serve clients; the original says nothing.
+    let says_so =
+        |server: &Server| contender.model != Model::Workers || server.output().contains("listening on");
+    while !(says_so(server) && listens(port)?) {
+        if has_ended(server.pid()) {
+            return Ok(Err(why_not(server)));
+        }
+        if Instant::now() > end {
+            let (program, output) = (contender.program.display(), server.output());
+            return Err(io::Error::other(format!("{program} does not listen in time; it said:\n{output}")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(Ok(()))
+}
+
+/// Returns how a server ended and why, without the prefixes that say where a mistake stands.
+fn why_not(server: &mut Server) -> String {
+    let status = server.stop().code().map_or_else(|| "none".into(), |code| code.to_string());
+    // Its last words may still be on their way.
+    std::thread::sleep(Duration::from_millis(50));
+    let output = server.output();
+    let cause = |line: &str| {
+        let marks = ["500 OOPS: ", "error: "];
+        marks.iter().find_map(|mark| Some(line.split_once(mark)?.1.trim_end_matches('\r').to_owned()))
+    };
+    let cause = output.lines().find_map(cause).unwrap_or(output);
+    format!("does not start, exit status {status}: {cause}")
 }
 
 /// The lines that every site has, unless its own say otherwise; they are the same for both servers.
@@ -176,6 +192,7 @@ fn listens(port: u16) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_child_is_seen_until_it_was_waited_for() {

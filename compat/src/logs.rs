@@ -1,6 +1,7 @@
 //! What a server wrote into its logs during a row, with what changes from run to run masked.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,41 @@ fn settled(path: &Path) -> Option<Vec<u8>> {
     text
 }
 
+/// Reads away what the system's log was told so far.
+pub(crate) fn forgotten(log: &UnixDatagram) {
+    while message(log).is_some() {}
+}
+
+/// Returns what the system's log was told, masked.
+pub(crate) fn told(log: &UnixDatagram) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut since = Instant::now();
+    while since.elapsed() < QUIET {
+        if let Some(text) = message(log) {
+            lines.push(format!("syslog: {}", masked_message(&text)).into_bytes());
+            since = Instant::now();
+        } else {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    lines
+}
+
+fn message(log: &UnixDatagram) -> Option<String> {
+    let mut room = [0; 8192];
+    let length = log.recv(&mut room).ok()?;
+    Some(String::from_utf8_lossy(room.get(..length).unwrap_or_default()).into_owned())
+}
+
+/// Masks the date and the process of a datagram: `<86>Nov 22 07:02:44 name[123]: text`.
+fn masked_message(text: &str) -> String {
+    let (level, rest) = text.split_once('>').unwrap_or(("", text));
+    let rest = rest.split_at_checked("Nov 22 07:02:44 ".len()).map_or(rest, |(_, rest)| rest);
+    let (name, text) = rest.split_once(": ").unwrap_or(("", rest));
+    let name = name.split_once('[').map_or(name.to_owned(), |(name, _)| format!("{name}[N]"));
+    format!("{level}> DATE {name}: {}", without_rate(&without_ports(text)))
+}
+
 /// Masks the date, the process and the rate.
 fn masked(line: &str) -> String {
     let line = match line.split_at_checked(DATE) {
@@ -55,10 +91,13 @@ fn masked(line: &str) -> String {
         }
         _ => line,
     };
-    let line = without_ports(&line);
+    without_rate(&without_ports(&line))
+}
+
+fn without_rate(line: &str) -> String {
     match line.strip_suffix("Kbyte/sec").and_then(|line| line.rsplit_once(' ')) {
         Some((rest, _)) => format!("{rest} RATE"),
-        None => line,
+        None => line.to_owned(),
     }
 }
 
@@ -83,6 +122,12 @@ fn without_ports(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_keeps_its_level_name_and_text() {
+        let text = "<94>Nov 22 07:02:44 vsftpd[12]: [a] OK LOGIN: Client \"127.0.0.1\"";
+        assert_eq!(masked_message(text), "<94> DATE vsftpd[N]: [a] OK LOGIN: Client \"127.0.0.1\"");
+    }
 
     #[test]
     fn only_what_changes_from_run_to_run_is_masked() {

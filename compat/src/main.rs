@@ -8,6 +8,7 @@
 
 mod baseline;
 mod contender;
+mod inetd;
 mod judge;
 mod logs;
 mod options;
@@ -18,6 +19,7 @@ mod site;
 mod snapshot;
 mod stage;
 mod suite;
+mod surroundings;
 mod tree;
 
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 //! A file begins with `# Title`. `@site NAME` begins a configuration; its lines follow as in vsftpd.conf.
 //! `@login user|other|split|anonymous|nobody` says who logs in before each row, `@tree` begins the tree of files, and
 //! `@row NAME` a dialogue in the language of room `shadow`; `@stranger NAME` is a row without the login. In a row,
-//! `@compare log xferlog tree` adds what is compared besides the dialogue, and `@better FILE: WORDS` names the row
+//! `@compare log xferlog syslog tree` adds what is compared besides the dialogue, and `@better FILE: WORDS` names the row
 //! of a document that explains a difference, whose exact lines follow.
 
 use std::collections::BTreeSet;
@@ -69,6 +69,7 @@ pub(crate) struct Row {
 pub(crate) enum Also {
     Log,
     Xferlog,
+    Syslog,
     Tree,
 }
 
@@ -103,7 +104,7 @@ impl Chapter {
     }
 
     /// Reads one chapter; a mistake is told with its line.
-    fn read(text: &str) -> Result<Self, (usize, String)> {
+    pub(crate) fn read(text: &str) -> Result<Self, (usize, String)> {
         let mut reader =
             Reader { chapter: Self { title: String::new(), sites: Vec::new() }, block: Block::Site };
         for (index, line) in text.lines().enumerate() {
@@ -204,8 +205,9 @@ impl Reader {
                     let also = match word {
                         "log" => Also::Log,
                         "xferlog" => Also::Xferlog,
+                        "syslog" => Also::Syslog,
                         "tree" => Also::Tree,
-                        _ => return Err(format!("@compare {word}: log, xferlog or tree")),
+                        _ => return Err(format!("@compare {word}: log, xferlog, syslog or tree")),
                     };
                     self.row()?.compare.insert(also);
                 }

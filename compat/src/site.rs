@@ -1,6 +1,6 @@
 //! One site, played on one stage: both servers, one after the other, on the same files.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::restore::restore;
 use crate::rows::{Also, Login, Row, Site};
 use crate::snapshot::snapshot;
 use crate::stage::Stage;
+use crate::surroundings;
 
 /// The longest wait for one answer. Rows about time limits set limits well below it.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -64,11 +65,14 @@ fn serve(site: &Site, scripts: &[Script], stage: &Stage, contender: &Contender) 
         Ok(server) => server,
         Err(why) => return Ok(Err(why)),
     };
+    let ip: IpAddr =
+        if surroundings::is_ipv6(site) { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    let to = SocketAddr::new(ip, server.port);
     let mut played = Vec::new();
     for (row, script) in site.rows.iter().zip(scripts) {
         restore(&tree, stage).map_err(trouble)?;
         let before = logs::lengths(&server.place);
-        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
+        logs::forgotten(&stage.system_log);
         let dialogue = run(script, to, PATIENCE).map_err(|error| format!("{}: {error}", row.name))?;
         server.wait_until_idle();
         let mut also = Vec::new();
@@ -76,6 +80,7 @@ fn serve(site: &Site, scripts: &[Script], stage: &Stage, contender: &Contender) 
             match what {
                 Also::Log => also.extend(logs::written(&server.place, logs::VSFTPD, before)),
                 Also::Xferlog => also.extend(logs::written(&server.place, logs::XFERLOG, before)),
+                Also::Syslog => also.extend(logs::told(&stage.system_log)),
                 Also::Tree => also.extend(snapshot(stage).map_err(trouble)?),
             }
         }

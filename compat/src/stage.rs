@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 use wharf_shadow::Variables;
 use wharf_testkit::{Account, PamService, Ports, run};
 
+use crate::surroundings;
 use crate::tree::Owner;
 
 /// The e-mail address that anonymous users give.
@@ -28,6 +30,8 @@ pub(crate) struct Stage {
     any: AnyName,
     /// Ports of the original, and of ours.
     pub(crate) ports: [Ports; 2],
+    /// What is the system's log for sites that have one of their own.
+    pub(crate) system_log: UnixDatagram,
     /// When the suite began, in seconds.
     pub(crate) began: i64,
 }
@@ -70,12 +74,13 @@ impl Stage {
     pub(crate) fn set(began: i64) -> Self {
         let place = tempfile::Builder::new().prefix("wharf-compat-").tempdir().expect("/tmp has room");
         std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
-        for name in ["pub", "files", "empty", "old", "new"] {
+        for name in ["pub", "files", "etc", "empty", "old", "new"] {
             std::fs::create_dir(place.path().join(name)).expect("it is ours");
         }
         let [user, other, anon, split] = [(); 4].map(|()| Account::make(place.path()));
         mark_home(&split);
         Self {
+            system_log: surroundings::system_log(place.path()).expect("it is ours"),
             user,
             other,
             anon,

@@ -15,9 +15,10 @@ use crate::report::{self, Count};
 use crate::rows::{Chapter, Site};
 use crate::site;
 use crate::stage::Stage;
+use crate::surroundings::Surroundings;
 
 /// Sites at a time. They mostly wait, so there are more than processors.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 
 /// The version that the rows' expectations and the baseline are about.
 const VERSION: &str = "vsftpd 3.0.3";
@@ -29,6 +30,8 @@ const MOST_LINES: usize = 12;
 pub(crate) struct Played {
     pub(crate) title: String,
     pub(crate) rows: Vec<Outcome>,
+    /// Names of rows that cannot be played on this machine.
+    pub(crate) skipped: Vec<String>,
 }
 
 /// Plays the suite; returns whether nothing got worse.
@@ -65,13 +68,17 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
 /// Holds the result against the baseline, and writes it when nothing got worse.
 fn settle(played: &[Played], version: &str, options: &Options) -> Result<bool, String> {
     let path = here().join("score.txt");
-    let now = Baseline::of(played);
     let before = Baseline::read(&fs::read_to_string(&path).unwrap_or_default());
+    let now = Baseline::of(played, &before);
     let worse = before.worse(&now);
     worse.iter().for_each(|one| println!("WORSE: {one}"));
     if !worse.is_empty() && !options.accept {
         println!("Nothing was written. If this is meant to be, run `cargo xtask compat --accept`.");
         return Ok(false);
+    }
+    if played.iter().any(|chapter| !chapter.skipped.is_empty()) {
+        println!("Rows were skipped, so nothing is written.");
+        return Ok(true);
     }
     let files = [(path, now.text()), (documents().join("compat-score.md"), report::page(played, version))];
     for (path, text) in files {
@@ -125,11 +132,11 @@ fn play(chapters: &[Chapter], options: &Options) -> Result<Vec<Played>, String> 
         Contender { program: options.vsftpd.clone(), model: Model::ProcessPerSession, index: 0 },
         Contender { program: options.wharfd.clone(), model: Model::Workers, index: 1 },
     ];
-    let sites: Vec<(usize, &Site)> = chapters
+    let mut played: Vec<Played> = chapters
         .iter()
-        .enumerate()
-        .flat_map(|(chapter, one)| one.sites.iter().map(move |site| (chapter, site)))
+        .map(|chapter| Played { title: chapter.title.clone(), rows: Vec::new(), skipped: Vec::new() })
         .collect();
+    let sites = playable(chapters, &mut played);
     let (next, began) = (AtomicUsize::new(0), Stage::now());
     let outcomes = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -146,8 +153,6 @@ fn play(chapters: &[Chapter], options: &Options) -> Result<Vec<Played>, String> 
         }
     });
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut played: Vec<Played> =
-        chapters.iter().map(|chapter| Played { title: chapter.title.clone(), rows: Vec::new() }).collect();
     for (index, outcome) in outcomes {
         let chapter = sites.get(index).and_then(|(chapter, _)| played.get_mut(*chapter));
         if let Some(chapter) = chapter {
@@ -155,6 +160,24 @@ fn play(chapters: &[Chapter], options: &Options) -> Result<Vec<Played>, String> 
         }
     }
     Ok(played)
+}
+
+/// Returns the sites that this machine can play, with the numbers of their chapters; tells of the others.
+fn playable<'a>(chapters: &'a [Chapter], played: &mut [Played]) -> Vec<(usize, &'a Site)> {
+    let surroundings = Surroundings::ask();
+    let mut sites = Vec::new();
+    for (index, (chapter, played)) in chapters.iter().zip(played).enumerate() {
+        for site in &chapter.sites {
+            match surroundings.lack(site) {
+                None => sites.push((index, site)),
+                Some(why) => {
+                    println!("SKIPPED: {} / {}: {why}", chapter.title, site.name);
+                    played.skipped.extend(site.rows.iter().map(|row| row.name.clone()));
+                }
+            }
+        }
+    }
+    sites
 }
 
 fn show(played: &[Played], all: bool) {

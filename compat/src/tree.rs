@@ -8,15 +8,16 @@
 //! p home/fifo 644 user                a named pipe
 //! ```
 //!
-//! A name begins with `home`, `other`, `split`, `pub` or `files`, may hold escapes, and is owned by `user`, `other`,
-//! `anon`, `split` (whose home in the password file is `split/./start`) or `root`. Modification times are of the third of February 2020, or `age=DAYS` before the suite began.
+//! A name begins with `home`, `other`, `split`, `pub`, `files` or `etc`, may hold escapes, and is owned by `user`, `other`,
+//! `anon`, `split` (whose home in the password file is `split/./start`) or `root`. Modification times are of the third of
+//! February 2020, or `age=DAYS` before the suite began.
 
 use wharf_shadow::octets;
 
 use crate::stage::Stage;
 
 /// The directories that every site has; their own modes and owners may be set like any other's.
-pub(crate) const ROOTS: [&str; 5] = ["home", "other", "split", "pub", "files"];
+pub(crate) const ROOTS: [&str; 6] = ["home", "other", "split", "pub", "files", "etc"];
 
 /// The files of a site.
 #[derive(Debug, Clone)]

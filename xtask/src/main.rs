@@ -24,7 +24,7 @@ cargo xtask COMMAND
   docs          writes the manual pages, the sample configuration and the option chapter
   demo [DIR]    builds the server and shares DIR, or a folder made for the purpose
   compat        plays the compatibility suite against the original vsftpd (root); --only WORDS, --accept, --all
-  bench         runs the benchmarks, in a release build
+  bench         measures the server beside others, in a release build (root); --quick, compare, load, --rows TEXT
   ci            the same as test
 ";
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::run(),
         ["demo"] => demo::run(None),
         ["demo", directory] => demo::run(Some(directory)),
-        ["bench"] => test::bench(),
+        ["bench", arguments @ ..] => test::bench(arguments),
         ["compat", arguments @ ..] => compat::run(arguments),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

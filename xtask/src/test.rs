@@ -39,11 +39,12 @@ fn tests(steps: &mut Steps) {
     steps.command("tests", "timeout", run);
 }
 
-/// Runs the benchmarks in a release build; returns whether they ran to the end.
-pub(crate) fn bench() -> bool {
+/// Runs the benchmarks in a release build, with these arguments; returns whether they ran to the end.
+pub(crate) fn bench(arguments: &[&str]) -> bool {
     let mut steps = Steps::new();
     if steps.command("server", "cargo", &["build", "--release", "--package", "wharf-daemon"]) {
-        steps.command("bench", "cargo", &["run", "--release", "--package", "wharf-bench"]);
+        let run = [&["run", "--release", "--package", "wharf-bench", "--"], arguments].concat();
+        steps.command("bench", "cargo", &run);
     }
     steps.summary()
 }

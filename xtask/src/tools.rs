@@ -40,6 +40,15 @@ pub(crate) const TO_TEST: &[Tool] = &[
         ],
         package: "libpam-modules",
     },
+    Tool {
+        any_of: &[
+            "/lib/x86_64-linux-gnu/security/pam_pwdfile.so",
+            "/lib/aarch64-linux-gnu/security/pam_pwdfile.so",
+        ],
+        package: "libpam-pwdfile",
+    },
+    Tool { any_of: &["db_load"], package: "db-util" },
+    Tool { any_of: &["tcpdmatch"], package: "tcpd" },
 ];
 
 /// Returns where cargo puts what it builds.

@@ -49,6 +49,8 @@ pub fn run(monitor: OwnedFd) -> ExitCode {
 }
 
 fn shut_in() -> io::Result<()> {
+    // Compat: log readers look for lines of PAM's modules under this name.
+    wharf_os::voice::name_in_system_log(c"vsftpd");
     process::die_with_parent()?;
     process::no_core()?;
     process::not_dumpable()?;

@@ -19,7 +19,7 @@ pub enum ToWorker {
         local: SocketAddr,
         /// Whether there is room.
         admission: Admission,
-        /// How many clients there are, this one included.
+        /// How many clients there are, this one included; 0 when that is not known.
         clients: u32,
     },
     /// The answer to [`FromWorker::Expect`].

@@ -2,6 +2,7 @@
 //! has gone to the background.
 //!
 //! Nobody may be left to listen. That is no reason to stop serving, so a line that cannot be written is lost.
+#![allow(unsafe_code, reason = "openlog has no safe wrapper")]
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -35,6 +36,14 @@ pub fn lead_to_system_log() -> bool {
     let led = socket::system_log().and_then(|log: OwnedFd| Ok(dup2_stderr(&log)?)).is_ok();
     prepare();
     led
+}
+
+/// Gives the lines that libraries write to the system's log a name, and the process's number.
+///
+/// PAM's modules write such lines; log readers know them by the name of the program.
+pub fn name_in_system_log(name: &'static std::ffi::CStr) {
+    // SAFETY: the name lives for ever, as openlog(3) wants of what it keeps.
+    unsafe { libc::openlog(name.as_ptr(), libc::LOG_PID, libc::LOG_FTP) };
 }
 
 /// Says one line or several, each in one write, so that the lines of several processes do not mix.

@@ -1,8 +1,12 @@
 //! The client's end of a control connection: lines out, replies in (RFC 959 §4.2), a limit on every wait.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use rustix::net::{SendFlags, send};
+
+use crate::dial::dial;
 
 /// The longest reply that is read. vsftpd's longest are of some thousand octets.
 const LONGEST_REPLY: usize = 1 << 20;
@@ -46,8 +50,12 @@ impl Control {
     ///
     /// # Errors
     /// The system's, when nothing listens there or nothing answers in time.
-    pub(crate) fn connect(server: SocketAddr, patience: Duration) -> std::io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&server, patience)?;
+    pub(crate) fn connect(
+        source: Option<IpAddr>,
+        server: SocketAddr,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        let stream = dial(source, server, patience)?;
         stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         let reader = BufReader::new(stream.try_clone()?);
@@ -62,6 +70,11 @@ impl Control {
     /// Sends octets. A connection that the server has ended shows when the reply is read.
     pub(crate) fn send(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).unwrap_or_default();
+    }
+
+    /// Sends octets, the last of them as urgent data (RFC 854, "the Telnet Synch").
+    pub(crate) fn urgent(&mut self, octets: &[u8]) {
+        send(&self.stream, octets, SendFlags::OOB).map(drop).unwrap_or_default();
     }
 
     /// Reads one whole reply.
@@ -151,7 +164,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || listener.accept().unwrap().0.write_all(octets));
-        Control::connect(address, Duration::from_secs(10)).unwrap()
+        Control::connect(None, address, Duration::from_secs(10)).unwrap()
     }
 
     #[test]
@@ -175,7 +188,7 @@ mod tests {
     fn a_server_that_says_nothing_is_not_awaited_for_ever() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut control =
-            Control::connect(listener.local_addr().unwrap(), Duration::from_millis(30)).unwrap();
+            Control::connect(None, listener.local_addr().unwrap(), Duration::from_millis(30)).unwrap();
         assert_eq!(control.reply(), Err("no answer in time"));
     }
 
@@ -187,7 +200,7 @@ mod tests {
             let mut stream = listener.accept().unwrap().0;
             while stream.write_all(&[b'x'; 65536]).is_ok() {}
         });
-        let mut control = Control::connect(address, Duration::from_secs(10)).unwrap();
+        let mut control = Control::connect(None, address, Duration::from_secs(10)).unwrap();
         assert_eq!(control.reply(), Err("the reply has no end"));
     }
 }

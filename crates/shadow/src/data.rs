@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Reply, silence};
+use crate::dial::dial;
 use crate::script::Way;
 
 /// The most data that is read from one transfer; both servers are cut at the same place.
@@ -32,15 +33,19 @@ pub(crate) struct Received {
 }
 
 /// Returns what to say to the server to get a data connection; for active ones, where it will be awaited.
-pub(crate) fn offer(way: Way, control: &Control) -> std::io::Result<(Vec<u8>, Option<TcpListener>)> {
-    let (local, _) = control.ends()?;
+pub(crate) fn offer(
+    way: Way,
+    source: Option<IpAddr>,
+    control: &Control,
+) -> std::io::Result<(Vec<u8>, Option<TcpListener>)> {
+    let ip = source.unwrap_or(control.ends()?.0.ip());
     let listener = match way {
         Way::Epsv => return Ok((b"EPSV".to_vec(), None)),
         Way::Pasv => return Ok((b"PASV".to_vec(), None)),
-        Way::Port | Way::Eprt => TcpListener::bind((local.ip(), 0))?,
+        Way::Port | Way::Eprt => TcpListener::bind((ip, 0))?,
     };
     let port = listener.local_addr()?.port();
-    let command = match (way, local.ip()) {
+    let command = match (way, ip) {
         (Way::Port, IpAddr::V4(ip)) => {
             let [a, b, c, d] = ip.octets();
             let [high, low] = port.to_be_bytes();
@@ -54,7 +59,13 @@ pub(crate) fn offer(way: Way, control: &Control) -> std::io::Result<(Vec<u8>, Op
 
 impl Data {
     /// Makes the passive data connection that a reply invites to.
-    pub(crate) fn passive(reply: &Reply, way: Way, server: SocketAddr, patience: Duration) -> Self {
+    pub(crate) fn passive(
+        reply: &Reply,
+        way: Way,
+        source: Option<IpAddr>,
+        server: SocketAddr,
+        patience: Duration,
+    ) -> Self {
         let port = match way {
             Way::Pasv => address(reply.last()).map(|address| address.port()),
             _ => port(reply.last()),
@@ -62,7 +73,7 @@ impl Data {
         let Some(port) = port else { return Self::Failed("the reply names no port".into()) };
         // Security: a server that names another machine's address is not followed there.
         let to = SocketAddr::new(server.ip(), port);
-        match TcpStream::connect_timeout(&to, patience) {
+        match dial(source, to, patience) {
             Ok(stream) => Self::Made(stream),
             Err(error) => Self::Failed(format!("no data connection: {}", error.kind())),
         }

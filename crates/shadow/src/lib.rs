@@ -12,12 +12,14 @@
 mod compare;
 mod control;
 mod data;
+mod dial;
 mod diff;
 mod escape;
 mod mask;
 mod run;
 mod script;
 mod times;
+mod transfer;
 mod variables;
 
 pub use compare::{Comparison, Difference, compare};

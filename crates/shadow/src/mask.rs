@@ -69,7 +69,7 @@ impl Masked {
             if masked.compared != before {
                 masked.by.push(*mask);
             }
-            if *mask == Mask::Addresses {
+            if matches!(mask, Mask::Addresses | Mask::Progress) {
                 // Two numbers that are not compared would only draw the eye.
                 masked.heard.clone_from(&masked.compared);
             }
@@ -144,13 +144,24 @@ fn before_octets(line: &[u8]) -> Vec<u8> {
         let unit = words.get(at).is_some_and(|word| {
             [&b"bytes"[..], b"octets"].iter().any(|unit| word.to_ascii_lowercase().starts_with(unit))
         });
-        let Some(word) = words.get_mut(at - 1).filter(|_| unit) else { continue };
-        let digits = word.strip_prefix(b"(").unwrap_or(word);
-        if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-            *word = if word.starts_with(b"(") { b"(N" } else { b"N" };
+        if !unit {
+            continue;
+        }
+        mask_number(&mut words, at - 1);
+        // `5 of 9 bytes`: so far, and in all.
+        if at >= 3 && words.get(at - 2) == Some(&&b"of"[..]) {
+            mask_number(&mut words, at - 3);
         }
     }
     words.join(&b' ')
+}
+
+fn mask_number(words: &mut [&[u8]], at: usize) {
+    let Some(word) = words.get_mut(at) else { return };
+    let digits = word.strip_prefix(b"(").unwrap_or(word);
+    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+        *word = if word.starts_with(b"(") { b"(N" } else { b"N" };
+    }
 }
 
 /// Hides secrets in what was heard.
@@ -184,6 +195,9 @@ mod tests {
             ("     At session startup, client count was 1", "     At session startup, client count was 27");
         assert!(same(one, two, &[Mask::Count]) && !same(one, two, &[]));
         let (one, two) = ("150 Opening x (5 bytes).", "150 Opening x (77 bytes).");
+        assert!(same(one, two, &[Mask::Progress]) && !same(one, two, &[]));
+        let (one, two) =
+            ("213 Status: 5 of 99 bytes transferred.", "213 Status: 77 of 99 bytes transferred.");
         assert!(same(one, two, &[Mask::Progress]) && !same(one, two, &[]));
     }
 

@@ -1,13 +1,12 @@
 //! Says a script to one server and writes down all that comes back.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::control::{Control, Reply};
-use crate::data::{self, Data};
 use crate::mask::{Mask, Masked, without_secrets};
-use crate::script::{Act, Manner, Script, Step, Transfer};
+use crate::script::{Act, Script, Step, Transfer};
 
 /// All that one server answered.
 #[derive(Debug)]
@@ -49,10 +48,12 @@ const FIRST: &str = "";
 /// # Errors
 /// When the first control connection cannot be made; everything later is part of the recording.
 pub fn run(script: &Script, server: SocketAddr, patience: Duration) -> Result<Recording, Unreachable> {
-    let first = Control::connect(server, patience).map_err(|cause| Unreachable { server, cause })?;
+    let first = Control::connect(None, server, patience).map_err(|cause| Unreachable { server, cause })?;
     let mut replay = Replay {
         server,
         patience,
+        source: None,
+        started: None,
         connections: BTreeMap::from([(FIRST.to_owned(), first)]),
         present: FIRST.to_owned(),
         secrets: &script.secrets,
@@ -77,9 +78,14 @@ pub fn run(script: &Script, server: SocketAddr, patience: Duration) -> Result<Re
     Ok(Recording { steps })
 }
 
-struct Replay<'a> {
-    server: SocketAddr,
-    patience: Duration,
+/// A dialogue in progress.
+pub(crate) struct Replay<'a> {
+    pub(crate) server: SocketAddr,
+    pub(crate) patience: Duration,
+    /// The address of this machine that connections come from; none lets the kernel choose.
+    pub(crate) source: Option<IpAddr>,
+    /// The transfer that was begun and stands still.
+    pub(crate) started: Option<(Transfer, TcpStream)>,
     connections: BTreeMap<String, Control>,
     present: String,
     secrets: &'a [Vec<u8>],
@@ -98,11 +104,17 @@ impl Replay<'_> {
             Act::Send(octets) => {
                 self.with(|control| control.send(octets));
             }
+            Act::Urgent(octets) => {
+                self.with(|control| control.urgent(octets));
+            }
+            Act::Start(transfer) => self.start(transfer),
+            Act::Finish => self.finish(),
+            Act::From(source) => self.source = Some(*source),
             Act::Reply => {
                 self.reply();
             }
             Act::End => self.end(),
-            Act::Connect(name) => match Control::connect(self.server, self.patience) {
+            Act::Connect(name) => match Control::connect(self.source, self.server, self.patience) {
                 Ok(control) => {
                     self.connections.insert(name.clone(), control);
                     self.present.clone_from(name);
@@ -135,7 +147,7 @@ impl Replay<'_> {
     }
 
     /// Reads a reply and writes it down; on none, writes down why.
-    fn reply(&mut self) -> Option<Reply> {
+    pub(crate) fn reply(&mut self) -> Option<Reply> {
         match self.with(Control::reply)? {
             Ok(reply) => {
                 self.write_down(&reply.lines);
@@ -154,74 +166,8 @@ impl Replay<'_> {
         self.note(how);
     }
 
-    fn transfer(&mut self, transfer: &Transfer) {
-        let Some(data) = self.set_up(transfer) else { return };
-        let line = [&transfer.command[..], b"\r\n"].concat();
-        self.with(|control| control.send(&line));
-        if !self.reply().is_some_and(|reply| reply.is_preliminary()) {
-            return;
-        }
-        let (made, from) = data.made(self.patience);
-        if let Some(from) = from {
-            self.note(from);
-        }
-        match made {
-            Ok(stream) if transfer.manner == Manner::Stalled => {
-                self.reply();
-                drop(stream);
-                return;
-            }
-            Ok(stream) => self.data(transfer, stream),
-            Err(why) if transfer.manner != Manner::Absent => self.note(&why),
-            Err(_) => {}
-        }
-        while self.reply().is_some_and(|reply| reply.is_preliminary()) {}
-    }
-
-    /// Agrees on a data connection; nothing when there is no use in going on.
-    fn set_up(&mut self, transfer: &Transfer) -> Option<Data> {
-        let way = transfer.way;
-        let offered = self.with(|control| data::offer(way, control))?;
-        let (command, listener) = match offered {
-            Ok(offered) => offered,
-            Err(error) => {
-                self.note(&format!("no port for data here: {}", error.kind()));
-                return None;
-            }
-        };
-        self.with(|control| control.send(&[&command, &b"\r\n"[..]].concat()));
-        let reply = self.reply()?;
-        Some(match listener {
-            Some(listener) if transfer.manner != Manner::Absent => Data::Awaited(listener),
-            None if reply.is_positive() && transfer.manner != Manner::Absent => {
-                Data::passive(&reply, way, self.server, self.patience)
-            }
-            // A listener that is dropped here refuses the server's connection.
-            _ => Data::Failed("no data connection was made".into()),
-        })
-    }
-
-    fn data(&mut self, transfer: &Transfer, stream: TcpStream) {
-        match (&transfer.upload, transfer.manner) {
-            (Some(octets), Manner::Broken) => {
-                let half = octets.get(..octets.len() / 2).unwrap_or_default();
-                std::io::Write::write_all(&mut &stream, half).unwrap_or_default();
-                reset(stream);
-            }
-            (None, Manner::Broken) => reset(stream),
-            (Some(octets), _) => data::give(&stream, octets, self.patience),
-            (None, _) => {
-                let received = data::receive(&stream, self.patience);
-                self.write_down_data(&received.octets);
-                if !received.trouble.is_empty() {
-                    self.note(received.trouble);
-                }
-            }
-        }
-    }
-
     /// Does something with the present connection; notes when there is none.
-    fn with<T>(&mut self, work: impl FnOnce(&mut Control) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&mut self, work: impl FnOnce(&mut Control) -> T) -> Option<T> {
         match self.connections.get_mut(&self.present) {
             Some(control) => Some(work(control)),
             None => {
@@ -244,7 +190,7 @@ impl Replay<'_> {
         }
     }
 
-    fn write_down_data(&mut self, octets: &[u8]) {
+    pub(crate) fn write_down_data(&mut self, octets: &[u8]) {
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             let shown = [b"| ", line].concat();
             let shown = shown.strip_suffix(b"\r\n").unwrap_or(&shown);
@@ -252,15 +198,9 @@ impl Replay<'_> {
         }
     }
 
-    fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         self.lines.push(Masked::plain(format!("({text})").as_bytes()));
     }
-}
-
-/// Ends a connection the rude way, with a reset.
-fn reset(stream: TcpStream) {
-    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap_or_default();
-    drop(stream);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! uploads say what they send after ` < `: text with escapes, or `@FILE`. Lines that begin with `!` speak to the
 //! replay: they are the rows of [`directive`].
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::escape;
@@ -42,8 +43,16 @@ pub(crate) enum Act {
     Command(Vec<u8>),
     /// Sends a command with a data connection.
     Transfer(Transfer),
+    /// Begins a transfer, and leaves its data connection alone until [`Act::Finish`].
+    Start(Transfer),
+    /// Moves the data of the transfer that was begun, and reads a reply.
+    Finish,
     /// Sends octets and reads nothing.
     Send(Vec<u8>),
+    /// Does the same, with the last octet as urgent data.
+    Urgent(Vec<u8>),
+    /// Makes all later connections from an address of this machine.
+    From(IpAddr),
     /// Reads one reply.
     Reply,
     /// Reads until the server ends the connection.
@@ -126,7 +135,7 @@ impl Reader<'_> {
             None => {
                 let command = self.variables.expand(line)?;
                 if moves_data(&command) {
-                    return self.transfer(&command, Manner::Orderly).map(Some);
+                    return self.whole(&command, Manner::Orderly).map(Some);
                 }
                 Ok(Some(Act::Command(command)))
             }
@@ -144,9 +153,13 @@ impl Reader<'_> {
             (b"active", b"eprt") => return self.goes(Way::Eprt),
             (b"mask", _) => return self.mask(&name),
             (b"bare", _) => Act::Command(self.variables.expand(rest)?),
-            (b"broken", _) => self.transfer(&self.variables.expand(rest)?, Manner::Broken)?,
-            (b"absent", _) => self.transfer(&self.variables.expand(rest)?, Manner::Absent)?,
-            (b"stalled", _) => self.transfer(&self.variables.expand(rest)?, Manner::Stalled)?,
+            (b"broken", _) => self.whole(&self.variables.expand(rest)?, Manner::Broken)?,
+            (b"absent", _) => self.whole(&self.variables.expand(rest)?, Manner::Absent)?,
+            (b"stalled", _) => self.whole(&self.variables.expand(rest)?, Manner::Stalled)?,
+            (b"start", _) => Act::Start(self.transfer(&self.variables.expand(rest)?, Manner::Orderly)?),
+            (b"finish", b"") => Act::Finish,
+            (b"from", _) => Act::From(name.parse().map_err(|_| format!("{name} is no address"))?),
+            (b"urgent", _) => Act::Urgent(self.variables.expand(&escape::octets(rest)?)?),
             (b"send", _) => Act::Send(self.variables.expand(&escape::octets(rest)?)?),
             (b"reply", b"") => Act::Reply,
             (b"end", b"") => Act::End,
@@ -155,8 +168,9 @@ impl Reader<'_> {
             _ => {
                 return Err(format!(
                     "!{} is not known; there are !passive [epsv|pasv], !active [port|eprt], !mask NAME, \
-                     !bare COMMAND, !broken COMMAND, !absent COMMAND, !stalled COMMAND, !send OCTETS, !reply, \
-                     !end, !connect NAME and !use NAME",
+                     !bare COMMAND, !broken COMMAND, !absent COMMAND, !stalled COMMAND, !start COMMAND, \
+                     !finish, !send OCTETS, !urgent OCTETS, !reply, !end, !connect NAME, !use NAME and \
+                     !from ADDRESS",
                     printable(words)
                 ));
             }
@@ -180,10 +194,13 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    fn transfer(&self, command: &[u8], manner: Manner) -> Result<Act, String> {
+    fn whole(&self, command: &[u8], manner: Manner) -> Result<Act, String> {
+        self.transfer(command, manner).map(Act::Transfer)
+    }
+
+    fn transfer(&self, command: &[u8], manner: Manner) -> Result<Transfer, String> {
         if !is_upload(command) {
-            let transfer = Transfer { command: command.to_vec(), upload: None, way: self.way, manner };
-            return Ok(Act::Transfer(transfer));
+            return Ok(Transfer { command: command.to_vec(), upload: None, way: self.way, manner });
         }
         let (command, content) = match command.windows(3).rposition(|window| window == b" < ") {
             Some(at) => (command.get(..at).unwrap_or_default(), command.get(at + 3..).unwrap_or_default()),
@@ -197,8 +214,7 @@ impl Reader<'_> {
             }
             None => escape::octets(content)?,
         };
-        let transfer = Transfer { command: command.to_vec(), upload: Some(upload), way: self.way, manner };
-        Ok(Act::Transfer(transfer))
+        Ok(Transfer { command: command.to_vec(), upload: Some(upload), way: self.way, manner })
     }
 }
 

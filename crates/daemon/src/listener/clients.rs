@@ -162,7 +162,12 @@ impl Listener {
         self.next = SessionId(id.0.wrapping_add(1));
         let Arrival { socket, peer, local, house, admission } = arrival;
         self.sessions.insert(id, Session { worker: number, peer, local, house, admission });
-        let clients = self.counts.total() + u32::from(admission != Admission::Welcome);
+        let listen = &self.config.listen;
+        let clients = match listen.listen || listen.listen_ipv6 {
+            true => self.counts.total() + u32::from(admission != Admission::Welcome),
+            // inetd knows how many there are, and we do not.
+            false => 0,
+        };
         let message = ToWorker::Accepted { session: id, peer, local, admission, clients };
         self.tell_worker(number, message, Some(socket));
     }
