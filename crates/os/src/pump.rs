@@ -102,6 +102,31 @@ pub fn splice_out(
     Moved::from(retry_on_intr(|| splice(&pipe.read, None, &to, offset.as_deref_mut(), len, flags)))
 }
 
+/// What came of moving octets out of somebody else's pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// So many went on.
+    Octets(usize),
+    /// The pipe is empty and its writer has ended.
+    End,
+    /// The pipe is empty; its writer has not ended.
+    Empty,
+    /// The socket takes no more at the moment.
+    Full,
+}
+
+/// Moves up to `len` octets from a pipe that another process fills into a socket, without copying them.
+pub fn drain(pipe: impl AsFd, to: impl AsFd, len: usize) -> io::Result<Drained> {
+    match retry_on_intr(|| splice(&pipe, None, &to, None, len, SPLICE)) {
+        Ok(0) => Ok(Drained::End),
+        Ok(octets) => Ok(Drained::Octets(octets)),
+        // The kernel has one word for both.
+        Err(Errno::AGAIN) if rustix::io::ioctl_fionread(&pipe)? > 0 => Ok(Drained::Full),
+        Err(Errno::AGAIN) => Ok(Drained::Empty),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Sends up to `len` octets of a file to a socket and advances the offset; `End` is the end of the file.
 pub fn sendfile(socket: impl AsFd, file: impl AsFd, offset: &mut u64, len: usize) -> io::Result<Moved> {
     Moved::from(retry_on_intr(|| rustix::fs::sendfile(&socket, &file, Some(offset), len)))
@@ -185,6 +210,30 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
         file
+    }
+
+    #[test]
+    fn a_pipe_of_somebody_else_is_drained_and_tells_why_not() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let pipe = Pipe::new(1024 * 1024).unwrap();
+        assert_eq!(drain(&pipe.read, &near, 100).unwrap(), Drained::Empty);
+        rustix::io::write(&pipe.write, b"drwx").unwrap();
+        assert_eq!(drain(&pipe.read, &near, 3).unwrap(), Drained::Octets(3));
+        assert_eq!(drain(&pipe.read, &near, 100).unwrap(), Drained::Octets(1));
+        let mut text = [0; 4];
+        far.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"drwx");
+        while drain(&pipe.read, &near, usize::MAX >> 1).unwrap() != Drained::Full {
+            let _ = rustix::io::write(&pipe.write, &[b'x'; 65536]);
+        }
+        let Pipe { read, write, .. } = pipe;
+        drop(write);
+        far.set_nonblocking(true).unwrap();
+        let mut sink = vec![0; 1 << 20];
+        while drain(&read, &near, 1 << 20).unwrap() != Drained::End {
+            while matches!(far.read(&mut sink), Ok(1..)) {}
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Octets that we carry ourselves: converted lines, listings, and files that cannot be spliced.
+//! Octets that we carry ourselves: converted lines, and files that cannot be spliced.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,8 +11,6 @@ use wharf_os::pump::{Cached, cached};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::Outcome;
 
-use crate::watch::watch;
-
 use super::line_ends::{Inward, Outward};
 use super::{Result, Transfer, file_error, file_failed, writable};
 
@@ -20,27 +18,6 @@ use super::{Result, Transfer, file_error, file_failed, writable};
 const PIECE: usize = 64 * 1024;
 
 impl Transfer<'_> {
-    /// Sends what a broker writes into a pipe.
-    pub(super) async fn send_pipe(&self, pipe: &Arc<OwnedFd>, connection: OwnedFd) -> Result<()> {
-        let connection = writable(connection)?;
-        let pipe =
-            watch(Arc::clone(pipe), Interest::READABLE).map_err(|_| Outcome::FileFailed(Failure::TooMany))?;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let wanted = self.grant(PIECE).await;
-            let room = piece.get_mut(..wanted).unwrap_or_default();
-            let read =
-                pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *room)?)).await;
-            let read = read.map_err(|error| file_error(&error))?;
-            if read == 0 {
-                return Ok(());
-            }
-            self.write_all(&connection, piece.get(..read).unwrap_or_default()).await?;
-            self.count(read);
-            self.rate.spend(read);
-        }
-    }
-
     /// Sends a file with its line ends converted.
     pub(super) async fn send_lines(
         &self,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use wharf_os::pump::{Cached, Moved, Pipe, cached, sendfile, splice_in, splice_out};
+use wharf_os::pump::{Cached, Drained, Moved, Pipe, cached, drain, sendfile, splice_in, splice_out};
 use wharf_proto::ftp::server::ask::Outcome;
 
 use super::{Result, Transfer, file_error, writable};
+use crate::watch::watch;
 
 /// Files up to this size are tried with one `sendfile` before the event loop hears of the connection: the socket's
 /// buffer takes them whole, and most files are small.
@@ -57,6 +58,37 @@ impl Transfer<'_> {
         }
         self.tools.pipes.give_back(pipe);
         Ok(())
+    }
+
+    /// Sends what a broker writes into a pipe; its pages go on as they are.
+    pub(super) async fn send_pipe(&self, pipe: &Arc<OwnedFd>, connection: OwnedFd) -> Result<()> {
+        let connection = writable(connection)?;
+        let pipe = watch(Arc::clone(pipe), Interest::READABLE)
+            .map_err(|_| Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))?;
+        loop {
+            let wanted = self.grant(HIDDEN_PIPE).await;
+            let step = pipe.async_io(Interest::READABLE, |pipe| match drain(pipe, &connection, wanted)? {
+                Drained::Empty => Err(io::ErrorKind::WouldBlock.into()),
+                drained => Ok(drained),
+            });
+            // How long the broker takes is the broker's matter; a peer that takes nothing has a time limit.
+            let octets = match step.await.map_err(|_| Outcome::NetworkFailed)? {
+                Drained::Octets(octets) => octets,
+                Drained::End => return Ok(()),
+                Drained::Full | Drained::Empty => {
+                    let room = connection.async_io(Interest::WRITABLE, |connection| {
+                        match drain(pipe.get_ref(), connection, wanted)? {
+                            Drained::Octets(octets) => Ok(octets),
+                            Drained::Full => Err(io::ErrorKind::WouldBlock.into()),
+                            Drained::End | Drained::Empty => Ok(0),
+                        }
+                    });
+                    self.in_time(room).await?
+                }
+            };
+            self.count(octets);
+            self.rate.spend(octets);
+        }
     }
 
     /// Sends a file when no pipe is to be had: the kernel's own hidden one is smaller, and always there.
