@@ -3,12 +3,13 @@
 mod world;
 
 use proptest::prelude::*;
-use wharf_proto::ftp::server::policy::Policy;
+use wharf_proto::ftp::server::ask::NoHandshake;
+use wharf_proto::ftp::server::policy::{Policy, TlsRules};
 use wharf_proto::ftp::server::record::Event;
 use wharf_proto::ftp::server::session::{Session, Welcome};
-use world::{Node, World, path, policy};
+use world::{Node, World, path, policy, tls};
 
-const VERBS: [&str; 46] = [
+const VERBS: [&str; 52] = [
     "ABOR",
     "ACCT",
     "ALLO",
@@ -55,6 +56,34 @@ const VERBS: [&str; 46] = [
     "OPTS MLST",
     "SITE",
     "EPSV",
+    "AUTH",
+    "CCC",
+    "PBSZ",
+    "PROT",
+    "PROT",
+    "PROT",
+];
+
+/// What matters to TLS; the useful ones several times, so that sessions get somewhere.
+const TLS_STEPS: [&str; 18] = [
+    "AUTH TLS",
+    "AUTH TLS",
+    "AUTH TLS-P",
+    "USER u",
+    "USER u",
+    "USER ftp",
+    "PASS right",
+    "PASS right",
+    "PBSZ 0",
+    "PROT P",
+    "PROT C",
+    "CCC",
+    "EPSV",
+    "EPSV",
+    "RETR a",
+    "STOR b",
+    "LIST",
+    "MLSD",
 ];
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
@@ -75,6 +104,9 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
             "|1|127.0.0.1|1025|",
             "5",
             "I",
+            "P",
+            "C",
+            "TLS",
             "ALL"
         ])
         .prop_map(|text| text.as_bytes().to_vec()),
@@ -85,7 +117,17 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn logged_in() -> World {
-    let mut world = World::new(Policy { tilde_user: true, ..policy() });
+    enter(World::new(Policy { tilde_user: true, ..policy() }))
+}
+
+fn logged_in_with_tls() -> World {
+    let rules = TlsRules { clear_control: true, force_local_logins: false, ..tls() };
+    let mut world = World::new(Policy { tls: Some(rules), ..policy() });
+    world.send(b"AUTH TLS");
+    enter(world)
+}
+
+fn enter(mut world: World) -> World {
     world.homes.insert(b"u".to_vec(), path("/d"));
     world.tree.insert(path("/a"), Node::File(b"12345".to_vec()));
     world.tree.insert(path("/d"), Node::Directory { message: Some(b"hello\n".to_vec()) });
@@ -121,6 +163,33 @@ proptest! {
     }
 
     #[test]
+    fn any_line_inside_tls_gets_one_final_reply(lines in prop::collection::vec(line(), 1..40)) {
+        let mut world = logged_in_with_tls();
+        for line in lines {
+            world.output.clear();
+            world.send(&line);
+            prop_assert_eq!(final_replies(&world.output), 1, "{}", line.escape_ascii());
+            prop_assert!(!world.closed);
+        }
+        prop_assert_eq!(world.clear_moves, 0);
+    }
+
+    #[test]
+    fn no_password_and_no_data_go_in_clear_where_that_is_forbidden(
+        steps in prop::collection::vec((prop::sample::select(TLS_STEPS.to_vec()), any::<bool>()), 0..60),
+    ) {
+        let rules = TlsRules { clear_control: true, ..tls() };
+        let mut world = World::new(Policy { tls: Some(rules), anonymous: false, ..policy() });
+        world.tree.insert(path("/a"), Node::File(b"12345".to_vec()));
+        for (line, handshake_fails) in steps {
+            world.next_handshake = handshake_fails.then(|| NoHandshake::Failed(String::new()));
+            world.send(line.as_bytes());
+        }
+        prop_assert!(world.attempts.iter().all(|(_, inside)| *inside), "{:?}", world.attempts);
+        prop_assert_eq!(world.clear_moves, 0);
+    }
+
+    #[test]
     fn noise_before_login_never_panics(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..20)) {
         let mut world = World::new(policy());
         world.greet(Welcome::Ok);
@@ -153,6 +222,14 @@ fn a_refused_client_is_told_why_and_let_go() {
     assert!(world.closed);
     let refused = Some("Connection refused: too many sessions for this address.");
     assert_eq!(world.records[0].event, Event::Connect { refused });
+}
+
+#[test]
+fn a_server_that_is_full_spends_no_handshake_on_saying_it() {
+    let rules = TlsRules { implicit: true, ..tls() };
+    let mut world = World::new(Policy { tls: Some(rules), ..policy() });
+    world.greet(Welcome::TooManyClients);
+    assert!(world.output.starts_with(b"421 ") && world.closed && !world.secured);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Dialogues as files: `C:` is said by the client, `S:` by the server, `#` tells why.
 //!
-//! `@` sets the scene (see [`scene`]); `C+:` is a line that arrives while the next transfer runs; `U:` is what the
+//! `@` sets the scene (see [`scene`]); `C+:` is a line that arrives while the next transfer runs, or
+//! in clear behind AUTH; `U:` is what the
 //! next upload sends and `D:` a line of what the last download brought. `\xHH` stands for an octet.
 
 mod world;
@@ -9,10 +10,10 @@ use std::fs;
 use std::path::Path;
 
 use wharf_proto::failure::Failure;
-use wharf_proto::ftp::server::ask::{NoConnection, Outcome};
-use wharf_proto::ftp::server::policy::{Policy, UserList};
+use wharf_proto::ftp::server::ask::{NoConnection, NoHandshake, Outcome};
+use wharf_proto::ftp::server::policy::{Policy, TlsRules, UserList};
 use wharf_proto::ftp::server::session::Welcome;
-use world::{Node, World, path, policy};
+use world::{Node, World, path, policy, tls};
 
 #[test]
 fn every_transcript_is_kept_to() {
@@ -96,7 +97,25 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
         "allow-user" => rules.user_list = Some(UserList { names: vec![value], deny: false }),
         "deny-user" => rules.user_list = Some(UserList { names: vec![value], deny: true }),
         "missing-is-error" => rules.list_missing_is_error = true,
+        "tls" => return tls_rule(rules.tls.get_or_insert_with(tls), &value),
         "ascii" => (rules.ascii_download, rules.ascii_upload) = (true, true),
+        _ => return false,
+    }
+    true
+}
+
+/// `@ tls` offers TLS as `ssl_enable=YES` alone does; a word behind it changes one rule.
+fn tls_rule(rules: &mut TlsRules, change: &[u8]) -> bool {
+    match change {
+        b"" => {}
+        b"implicit" => rules.implicit = true,
+        b"allow-anonymous" => rules.allow_anonymous = true,
+        b"force-anonymous" => (rules.force_anonymous_logins, rules.force_anonymous_data) = (true, true),
+        b"clear-logins" => rules.force_local_logins = false,
+        b"clear-data" => rules.force_local_data = false,
+        b"lenient" => rules.strict_read_eof = false,
+        b"strict-downloads" => rules.strict_write_shutdown = true,
+        b"ccc" => rules.clear_control = true,
         _ => return false,
     }
     true
@@ -131,6 +150,17 @@ fn scene(world: &mut World, scene: &str, place: &str) {
         ("next-move", "stalled", _) => world.next_move = Some(Outcome::Stalled),
         ("next-move", "network-failed", _) => world.next_move = Some(Outcome::NetworkFailed),
         ("next-move", "no-space", _) => world.next_move = Some(Outcome::FileFailed(Failure::NoSpace)),
+        ("next-move", "no-end-mark", _) => world.next_move = Some(Outcome::NoEndMark),
+        ("next-handshake", "failed", _) => {
+            world.next_handshake = Some(NoHandshake::Failed("no certificate".to_owned()));
+        }
+        ("next-handshake", "old", _) => world.next_handshake = Some(NoHandshake::OldVersions),
+        ("next-handshake", "not-resumed", _) => world.next_handshake = Some(NoHandshake::NotResumed),
+        ("no-end-mark", ..) => world.ends_with_mark = false,
+        ("secured", ..) => assert!(world.secured, "{place}: the control connection is in clear"),
+        ("in-clear", ..) => assert!(!world.secured, "{place}: the control connection is inside TLS"),
+        ("data-protected", ..) => assert!(world.protected, "{place}: the data went in clear"),
+        ("data-in-clear", ..) => assert!(!world.protected, "{place}: the data went inside TLS"),
         ("next-move", "file-failed", _) => world.next_move = Some(Outcome::FileFailed(Failure::Broken)),
         _ => panic!("{place}: what is {scene:?}?"),
     }

@@ -19,7 +19,7 @@ use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Granted, Verdict as MonitorVerdict};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{
-    Ask, Attempt, Grant, Move, Moved, NoConnection, Outcome, Route, Step, Then, Verdict,
+    Ask, Attempt, Grant, Move, Moved, NoConnection, NoHandshake, Outcome, Route, Secured, Step, Then, Verdict,
 };
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::session::Session;
@@ -146,6 +146,10 @@ impl Hands {
                 let octets = Box::pin(self.collect(most)).await;
                 then(machine, octets)
             }
+            // No policy offers TLS yet, so no machine asks for it.
+            Ask::Secure(then) => then(machine, Secured { dropped: 0, handshake: Err(no_tls()) }),
+            Ask::Protect(_, then) => then(machine, Err(no_tls())),
+            Ask::Clear(then) => then(machine, false),
             // `Control` listens to the peer meanwhile and does not bring these here.
             Ask::Connect(_, then) => then(machine, Err(NoConnection::Failed)),
             Ask::Move(_, then) => then(machine, moved(0, Duration::ZERO, Outcome::NetworkFailed)),
@@ -376,6 +380,10 @@ fn transfer<'a>(
         let (Some(source), Some(connection)) = (source, connection) else { return Outcome::NetworkFailed };
         pump::run(&worker.tools, wish, source, connection, stall, &progress).await
     })
+}
+
+fn no_tls() -> NoHandshake {
+    NoHandshake::Failed("TLS is not available".to_owned())
 }
 
 fn moved(octets: u64, took: Duration, outcome: Outcome) -> Moved {

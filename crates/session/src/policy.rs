@@ -61,6 +61,7 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         connect_timeout: seconds(config.limits.connect_timeout),
         list_missing_is_error: config.wharf.list_missing_is_error,
         log_protocol: config.log.log_ftp_protocol,
+        tls: None,
     }
 }
 

@@ -56,6 +56,10 @@ replies! {
         ModeOk = 200 "Mode set to S.";
         AlwaysUtf8 = 200 "Always in UTF8 mode.";
         MlstOptions(facts: Vec<u8>) = 200 "MLST OPTS {}";
+        PbszSet = 200 "PBSZ set to 0.";
+        ProtClear = 200 "PROT now Clear.";
+        ProtPrivate = 200 "PROT now Private.";
+        ControlCleared = 200 "Control connection continues in clear.";
         AlloIgnored = 202 "ALLO command ignored.";
         Size(octets: u64) = 213 "{}";
         Modified(stamp: String) = 213 "{}";
@@ -80,6 +84,7 @@ replies! {
         /// The start directory's message goes before it as `230-…`.
         LoginSuccessful(message: Lines) = 230 "Login successful.";
         AlreadyLoggedIn = 230 "Already logged in.";
+        ProceedWithNegotiation = 234 "Proceed with negotiation.";
         /// The directory's message goes before it as `250-…`.
         DirectoryChanged(message: Lines) = 250 "Directory successfully changed.";
         DirectoryRemoved = 250 "Remove directory operation successful.";
@@ -127,15 +132,28 @@ replies! {
         SmntNotImplemented = 502 "SMNT not implemented.";
         LoginWithUser = 503 "Login with USER first.";
         RnfrFirst = 503 "RNFR required first.";
+        PbszNeedsTls = 503 "PBSZ needs a secure connection.";
+        ProtNeedsTls = 503 "PROT needs a secure connection.";
+        UnknownAuth = 504 "Unknown AUTH type.";
+        UnknownProt = 504 "PROT not recognized.";
         BadModeCommand = 504 "Bad MODE command.";
         BadStruCommand = 504 "Bad STRU command.";
         BadNetworkProtocol = 522 "Bad network protocol.";
+        DataMustBeProtected = 522 "Data connections must be encrypted.";
+        HandshakeFailed = 522 "SSL connection failed";
+        ReuseRequired = 522 "SSL connection failed: session reuse required";
         PleaseLogin = 530 "Please login with USER and PASS.";
         LoginIncorrect = 530 "Login incorrect.";
         LoginDenied = 530 "Permission denied.";
         AnonymousOnly = 530 "This FTP server is anonymous only.";
+        AnonymousMayNotEncrypt = 530 "Anonymous sessions may not use encryption.";
+        AnonymousMustEncrypt = 530 "Anonymous sessions must use encryption.";
+        LocalMustEncrypt = 530 "Non-anonymous sessions must use encryption.";
         CannotLeaveGuest = 530 "Can't change from guest user.";
         CannotChangeUser = 530 "Can't change to another user.";
+        CccNeedsTls = 533 "CCC needs a secure connection.";
+        ClearControlDenied = 534 "CCC is not permitted here.";
+        ProtNotSupported = 536 "PROT not supported.";
         PermissionDenied = 550 "Permission denied.";
         CouldNotOpen = 550 "Failed to open file.";
         CouldNotOpenDirectory = 550 "Failed to open directory.";

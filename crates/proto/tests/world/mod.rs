@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use wharf_proto::entry::{Access, Entry, Kind, Time};
 use wharf_proto::failure::Failure;
-use wharf_proto::ftp::server::ask::{Ask, Direction, Grant, Move, Moved, NoConnection, Outcome, Verdict};
-use wharf_proto::ftp::server::policy::{Banner, Class, Policy, Rights};
+use wharf_proto::ftp::server::ask::{
+    Ask, Direction, Grant, Handshake, Move, Moved, NoConnection, NoHandshake, Outcome, Secured, Verdict,
+};
+use wharf_proto::ftp::server::policy::{Banner, Class, Policy, Rights, TlsRules};
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Aside, Next, Session, Welcome};
 use wharf_proto::path::VirtualPath;
@@ -80,7 +82,29 @@ pub(crate) fn policy() -> Policy {
         connect_timeout: Some(Duration::from_secs(60)),
         list_missing_is_error: false,
         log_protocol: false,
+        tls: None,
     }
+}
+
+/// What `ssl_enable=YES` alone brings.
+pub(crate) fn tls() -> TlsRules {
+    TlsRules {
+        implicit: false,
+        allow_anonymous: false,
+        force_anonymous_logins: false,
+        force_local_logins: true,
+        force_anonymous_data: false,
+        force_local_data: true,
+        require_reuse: true,
+        strict_read_eof: true,
+        strict_write_shutdown: false,
+        clear_control: false,
+        debug: false,
+    }
+}
+
+pub(crate) fn handshake() -> Handshake {
+    Handshake { version: "TLSv1.3", suite: "TLS_AES_256_GCM_SHA384", resumed: false, subject: None }
 }
 
 #[derive(Debug, Clone)]
@@ -105,8 +129,19 @@ pub(crate) struct World {
     pub(crate) next_move: Option<Outcome>,
     pub(crate) to_upload: Vec<u8>,
     pub(crate) downloaded: Vec<u8>,
-    /// Lines that the peer sends while the next Move runs.
+    pub(crate) next_handshake: Option<NoHandshake>,
+    /// Whether the peer ends TLS with its mark when CCC asks for it.
+    pub(crate) ends_with_mark: bool,
+    /// Lines that the peer sends while the next Protect or Move runs, or in clear behind AUTH.
     pub(crate) asides: VecDeque<Vec<u8>>,
+    /// Names whose passwords came, each with whether that was inside TLS.
+    pub(crate) attempts: Vec<(Vec<u8>, bool)>,
+    /// How many transfers went in clear.
+    pub(crate) clear_moves: usize,
+    /// Whether the control connection is inside TLS.
+    pub(crate) secured: bool,
+    /// Whether the data connection is, or was when the last transfer ended.
+    pub(crate) protected: bool,
     pub(crate) ports_left: bool,
     /// What a name gets that STOU finds taken; empty counts up.
     pub(crate) unique_ending: String,
@@ -132,6 +167,12 @@ impl World {
             tree,
             next_connect: None,
             next_move: None,
+            next_handshake: None,
+            ends_with_mark: true,
+            attempts: Vec::new(),
+            clear_moves: 0,
+            secured: false,
+            protected: false,
             to_upload: Vec::new(),
             downloaded: Vec::new(),
             asides: VecDeque::new(),
@@ -198,6 +239,7 @@ impl World {
         match ask {
             Ask::Login(attempt, then) => {
                 let name = attempt.name.to_ascii_lowercase();
+                self.attempts.push((name.clone(), self.secured));
                 let grant = |class| Grant {
                     user: attempt.name.clone(),
                     class,
@@ -224,7 +266,26 @@ impl World {
                 let port = self.ports_left.then_some(21_181);
                 then(&mut self.session, port)
             }
+            Ask::Secure(then) => {
+                assert!(!self.secured, "TLS inside TLS");
+                let dropped = self.asides.drain(..).map(|line| line.len() + 2).sum();
+                let handshake = self.shake_hands();
+                self.secured = handshake.is_ok();
+                then(&mut self.session, Secured { dropped, handshake })
+            }
+            Ask::Protect(_, then) => {
+                let aborted = self.hear_asides();
+                let protected = if aborted { Err(NoHandshake::Aborted) } else { self.shake_hands() };
+                self.protected = protected.is_ok();
+                then(&mut self.session, protected)
+            }
+            Ask::Clear(then) => {
+                assert!(self.secured, "there is no TLS to end");
+                self.secured = false;
+                then(&mut self.session, self.ends_with_mark)
+            }
             Ask::Connect(_, then) => {
+                self.protected = false;
                 let connected = self.next_connect.take().map_or(Ok(()), Err);
                 then(&mut self.session, connected)
             }
@@ -248,15 +309,29 @@ impl World {
         if class == Class::Local && self.tree.contains_key(&home) { home } else { VirtualPath::root() }
     }
 
-    fn carry(&mut self, moving: Move) -> Moved {
-        self.seen.push(moving);
-        let mut outcome = self.next_move.take().unwrap_or(Outcome::Complete);
+    fn shake_hands(&mut self) -> Result<Handshake, NoHandshake> {
+        self.next_handshake.take().map_or_else(|| Ok(handshake()), Err)
+    }
+
+    /// Hears what the peer says meanwhile, and whether it wants what goes on to end.
+    fn hear_asides(&mut self) -> bool {
+        let mut aborted = false;
         while let Some(line) = self.asides.pop_front() {
             match self.session.aside(&line, 3) {
                 Aside::Answered => self.drain(),
-                Aside::Abort => outcome = Outcome::Aborted,
+                Aside::Abort => aborted = true,
                 Aside::Later => self.later.push_back(line),
             }
+        }
+        aborted
+    }
+
+    fn carry(&mut self, moving: Move) -> Moved {
+        self.seen.push(moving);
+        self.clear_moves += usize::from(!self.protected);
+        let mut outcome = self.next_move.take().unwrap_or(Outcome::Complete);
+        if self.hear_asides() {
+            outcome = Outcome::Aborted;
         }
         let octets = match (&mut self.open, moving.direction) {
             (Open::Reading(content), Direction::Download) => {

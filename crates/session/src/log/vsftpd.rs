@@ -43,6 +43,7 @@ fn kind(event: &Event) -> (Option<bool>, &'static str) {
         Event::ChangeMode(ok, _) => (Some(*ok), "CHMOD"),
         Event::Command(_) => (None, "FTP command"),
         Event::Response(_) => (None, "FTP response"),
+        Event::Tls(_) => (None, "DEBUG"),
     }
 }
 
@@ -69,6 +70,7 @@ fn details(event: &Event, line: &mut Vec<u8>) {
             let rate = if seconds > 0.0 { transfer.octets as f64 / 1024.0 / seconds } else { 0.0 };
             line.extend_from_slice(format!(", {rate:.2}Kbyte/sec").as_bytes());
         }
+        Event::Tls(tls) => quoted(&tls.sentence(), line),
         // Compat: a line without a command has nothing to quote.
         Event::Command(text) if text.is_empty() => {}
         Event::MakeDirectory(_, text)

@@ -2,7 +2,7 @@
 //!
 //! This is politeness, a clear 550 in time; the broker and the kernel enforce the same rules again.
 
-use super::command::Spec;
+use super::command::{Spec, When};
 use super::policy::{Right, Rights};
 use super::session::Session;
 use super::state::{Pathname, State};
@@ -45,13 +45,37 @@ impl Session {
 
     /// Tells whether the session has a right; before login, whether some login would have it.
     pub(super) fn permits(&self, right: Right) -> bool {
-        match &self.state {
-            State::LoggedIn(inside) => self.policy.rights(inside.class).permit(right),
-            State::NotLoggedIn(_) => {
+        match (right, &self.state) {
+            (Right::Encrypt, _) => self.policy.tls.is_some(),
+            (Right::ClearControl, _) => self.policy.tls.is_some_and(|tls| tls.clear_control),
+            (_, State::LoggedIn(inside)) => self.policy.rights(inside.class).permit(right),
+            (_, State::NotLoggedIn(_)) => {
                 let local = self.policy.local && self.policy.local_rights.permit(right);
                 let anonymous = self.policy.anonymous && self.policy.anonymous_rights.permit(right);
                 local || anonymous
             }
+        }
+    }
+
+    /// Tells whether a verb runs before login, here and now.
+    pub(super) fn runs_before_login(&self, spec: &Spec) -> bool {
+        let fits = match spec.when {
+            When::Always => true,
+            // Compat: a second AUTH is 530 like any command that is out of place.
+            When::BeforeLogin => !self.protection.of_control(),
+            When::LoggedIn => false,
+        };
+        fits && (spec.right != Right::Encrypt || self.policy.tls.is_some())
+    }
+
+    /// Tells what a verb whose right the session has not is answered.
+    pub(super) fn refusal(&self, right: Right) -> Reply {
+        match right {
+            // RFC 2228 §3; a site without TLS has never heard of it.
+            Right::ClearControl if self.policy.tls.is_none() => Reply::UnknownCommand,
+            Right::ClearControl if self.protection.of_control() => Reply::ClearControlDenied,
+            Right::ClearControl => Reply::CccNeedsTls,
+            _ => Reply::PermissionDenied,
         }
     }
 

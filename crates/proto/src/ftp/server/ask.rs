@@ -44,6 +44,20 @@ pub enum Ask {
     Expect(Then<Option<u16>>),
     /// The data connection: accept what was expected, or dial the address. (listener)
     Connect(Route, Then<Result<(), NoConnection>>),
+    /// Put the control connection into TLS, as its server. (TLS)
+    ///
+    /// All that was said is sent before, in clear. Octets that have arrived by then, read or not yet read out of the
+    /// decoder, are no part of the session: the driver drops them, empties its decoder, and tells how many there
+    /// were. What does not begin a handshake is no command either.
+    Secure(Then<Secured>),
+    /// Put the data connection into TLS, as its server; 150 is sent before. (TLS)
+    ///
+    /// The direction is told because a peer that only sends must not be given session tickets: it would close with
+    /// them unread, and the reset takes the end of its upload along. ABOR may end it, as it may end a Move.
+    Protect(Direction, Then<Result<Handshake, NoHandshake>>),
+    /// End TLS on the control connection with the end mark of both sides, after all that was said is sent; `false`
+    /// when the peer's mark did not come. (TLS)
+    Clear(Then<bool>),
     /// Give the file that was opened last its configured owner. (monitor)
     ChangeOwner(Then<bool>),
     /// Move octets between the file that was opened last and the data connection. (pump)
@@ -100,6 +114,41 @@ pub enum NoConnection {
     Aborted,
 }
 
+/// How the control connection came into TLS, or did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secured {
+    /// How many octets stood in clear behind AUTH and were dropped.
+    pub dropped: usize,
+    /// What came of the handshake.
+    pub handshake: Result<Handshake, NoHandshake>,
+}
+
+/// What was agreed on in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    /// As the logs write it: `TLSv1.3`.
+    pub version: &'static str,
+    /// The suite's name.
+    pub suite: &'static str,
+    /// Whether it continues an earlier TLS session.
+    pub resumed: bool,
+    /// The subject of the peer's certificate, if it showed one.
+    pub subject: Option<Vec<u8>>,
+}
+
+/// Why there is no TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoHandshake {
+    /// The peer offers no version that the site permits.
+    OldVersions,
+    /// The data connection does not continue the control connection's TLS session, as `require_ssl_reuse` demands.
+    NotResumed,
+    /// Anything else, in words for the log: a certificate that is missing or another's, an alert, no TLS at all.
+    Failed(String),
+    /// ABOR came first, or the control connection went away.
+    Aborted,
+}
+
 /// A transfer over the data connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
@@ -144,6 +193,9 @@ pub enum Outcome {
     Complete,
     /// The data connection broke.
     NetworkFailed,
+    /// All went well until the data connection ended without TLS's end mark (close_notify), so that nobody knows
+    /// whether it is all. The machine judges by the site's rules whether that matters.
+    NoEndMark,
     /// Reading or writing the file failed.
     FileFailed(Failure),
     /// No octet moved for `data_connection_timeout`.

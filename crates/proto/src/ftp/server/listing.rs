@@ -120,19 +120,23 @@ fn send(session: &mut Session, route: Route, opened: bool) -> Step {
         // Lines end in CR LF whatever TYPE says, so nothing is converted.
         let moving =
             Move { direction: Direction::Download, ascii: false, at: 0, truncate: None, rate, size: None };
-        Step::Ask(Ask::Move(
-            moving,
-            Box::new(move |session, moved| {
-                let complete = if opened { Reply::DirectorySent } else { Reply::DirectoryNotOpened };
-                let outcome = match moved.outcome {
-                    // A listing that breaks off inside is no file that failed: the peer sees an early end.
-                    Outcome::FileFailed(_) => Outcome::NetworkFailed,
-                    other => other,
-                };
-                session.moved(outcome, Direction::Download, complete)
-            }),
-        ))
+        session.protect(Direction::Download, move |session, protected| match protected {
+            Ok(()) => {
+                Session::move_octets(moving, move |session, moved| sent(session, moved.outcome, opened))
+            }
+            Err(why) => session.not_protected(&why, Direction::Download),
+        })
     })
+}
+
+fn sent(session: &mut Session, outcome: Outcome, opened: bool) -> Step {
+    let complete = if opened { Reply::DirectorySent } else { Reply::DirectoryNotOpened };
+    let outcome = match outcome {
+        // A listing that breaks off inside is no file that failed: the peer sees an early end.
+        Outcome::FileFailed(_) => Outcome::NetworkFailed,
+        other => other,
+    };
+    session.moved(outcome, Direction::Download, complete)
 }
 
 /// MLSD's argument is a pathname and nothing else (RFC 3659 §7.2).

@@ -11,6 +11,7 @@ mod command;
 mod facts;
 mod listing;
 pub mod policy;
+mod protection;
 pub mod record;
 pub mod session;
 mod stamp;

@@ -58,6 +58,10 @@ pub enum Right {
     Passive,
     /// PORT, EPRT (`port_enable`).
     Active,
+    /// AUTH, PBSZ, PROT (`ssl_enable`): the site's to give, not a class's.
+    Encrypt,
+    /// CCC: the site's to give, too; see [`TlsRules::clear_control`].
+    ClearControl,
 }
 
 /// What a session of one class may do.
@@ -91,11 +95,11 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Tells whether a command that needs `right` may run.
+    /// Tells whether a command that needs `right` may run, as far as that is for a class to say.
     #[must_use]
     pub fn permit(&self, right: Right) -> bool {
         match right {
-            Right::None => true,
+            Right::None | Right::Encrypt | Right::ClearControl => true,
             Right::Download => self.download,
             Right::List => self.list,
             Right::Upload => self.upload,
@@ -118,6 +122,45 @@ pub enum Banner {
     Line(Vec<u8>),
     /// Each line of this text behind `220-`, then an empty `220` (`banner_file`).
     File(Vec<u8>),
+}
+
+/// What a site that offers TLS asks of its clients (RFC 4217). Certificates, versions and suites are the driver's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
+pub struct TlsRules {
+    /// `implicit_ssl`: the greeting stands inside TLS already.
+    pub implicit: bool,
+    /// `allow_anon_ssl`.
+    pub allow_anonymous: bool,
+    /// `force_anon_logins_ssl`; it permits anonymous sessions to use TLS, too.
+    pub force_anonymous_logins: bool,
+    /// `force_local_logins_ssl`, for all names that are not anonymous.
+    pub force_local_logins: bool,
+    /// `force_anon_data_ssl`, for plain guests, too.
+    pub force_anonymous_data: bool,
+    /// `force_local_data_ssl`.
+    pub force_local_data: bool,
+    /// `require_ssl_reuse`. The driver judges it and answers
+    /// [`NoHandshake::NotResumed`](super::ask::NoHandshake::NotResumed).
+    pub require_reuse: bool,
+    /// `strict_ssl_read_eof`: an upload without TLS's end mark is broken.
+    pub strict_read_eof: bool,
+    /// `strict_ssl_write_shutdown`: a download that the peer does not confirm with its end mark is broken. The
+    /// driver waits for the mark only then: many clients wait for 226 first.
+    pub strict_write_shutdown: bool,
+    /// CCC is carried out (RFC 4217 §5); a session whose control connection anybody may change is nobody's wish
+    /// but that of some firewalls.
+    pub clear_control: bool,
+    /// `debug_ssl`: each handshake is recorded.
+    pub debug: bool,
+}
+
+impl TlsRules {
+    /// Tells whether sessions of this class must protect their data connections.
+    #[must_use]
+    pub fn force_data(&self, class: Class) -> bool {
+        if class.has_local_rights() { self.force_local_data } else { self.force_anonymous_data }
+    }
 }
 
 /// The rules of one site, or of one user of it.
@@ -190,6 +233,8 @@ pub struct Policy {
     pub list_missing_is_error: bool,
     /// `log_ftp_protocol`: commands and replies become records.
     pub log_protocol: bool,
+    /// What holds where TLS is offered; `None` without `ssl_enable`.
+    pub tls: Option<TlsRules>,
 }
 
 /// `userlist_file` and what it means.
@@ -214,5 +259,29 @@ impl Policy {
     #[must_use]
     pub fn rights(&self, class: Class) -> &Rights {
         if class.has_local_rights() { &self.local_rights } else { &self.anonymous_rights }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_guest_is_bound_by_what_is_said_of_anonymous_data() {
+        let rules = TlsRules {
+            implicit: false,
+            allow_anonymous: false,
+            force_anonymous_logins: false,
+            force_local_logins: true,
+            force_anonymous_data: false,
+            force_local_data: true,
+            require_reuse: true,
+            strict_read_eof: true,
+            strict_write_shutdown: false,
+            clear_control: false,
+            debug: false,
+        };
+        assert!(!rules.force_data(Class::Anonymous) && !rules.force_data(Class::Guest));
+        assert!(rules.force_data(Class::Local) && rules.force_data(Class::PrivilegedGuest));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ftp::server::ask::Direction;
+use crate::ftp::server::ask::{Direction, Handshake, NoHandshake};
 
 /// One line of a log to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,55 @@ pub enum Event {
     Command(Vec<u8>),
     /// A reply line (`log_ftp_protocol`).
     Response(Vec<u8>),
+    /// Something about TLS.
+    Tls(Tls),
+}
+
+/// What happened to TLS on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// A handshake went well, on the control or a data connection (`debug_ssl`).
+    Secured(Handshake),
+    /// A handshake failed.
+    Refused(NoHandshake),
+    /// So many octets stood in clear behind AUTH and were dropped: a careless client, or somebody in between who
+    /// wished to have commands carried out inside TLS.
+    Dropped(usize),
+    /// An upload ended without TLS's end mark.
+    UploadWithoutEndMark,
+    /// The control connection ended without TLS's end mark.
+    ControlWithoutEndMark,
+}
+
+impl Tls {
+    /// The sentence for the log, vsftpd's where it has one.
+    #[must_use]
+    pub fn sentence(&self) -> Vec<u8> {
+        match self {
+            Self::Secured(handshake) => agreed(handshake),
+            Self::Refused(NoHandshake::OldVersions) => {
+                b"SSL_accept failed: the client offers only TLS versions that are not permitted here".to_vec()
+            }
+            Self::Refused(NoHandshake::NotResumed) => b"No SSL session reuse on data channel.".to_vec(),
+            Self::Refused(NoHandshake::Failed(why)) => format!("SSL_accept failed: {why}").into_bytes(),
+            Self::Refused(NoHandshake::Aborted) => b"SSL_accept failed: broken off".to_vec(),
+            Self::Dropped(octets) => {
+                format!("{octets} bytes that were sent in clear behind AUTH were dropped").into_bytes()
+            }
+            Self::UploadWithoutEndMark => b"DATA connection terminated without SSL shutdown. Buggy client! \
+                Integrity of upload cannot be asserted."
+                .to_vec(),
+            Self::ControlWithoutEndMark => b"Control connection terminated without SSL shutdown.".to_vec(),
+        }
+    }
+}
+
+fn agreed(handshake: &Handshake) -> Vec<u8> {
+    let Handshake { version, suite, resumed, subject } = handshake;
+    let reused = if *resumed { "reused" } else { "not reused" };
+    let mut sentence = format!("SSL version: {version}, SSL cipher: {suite}, {reused}, ").into_bytes();
+    sentence.extend_from_slice(subject.as_deref().unwrap_or(b"no cert"));
+    sentence
 }
 
 /// A transfer's record.
@@ -65,4 +114,29 @@ pub struct Transfer {
     pub class: super::policy::Class,
     /// The anonymous e-mail text.
     pub anonymous_password: Option<Vec<u8>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_reads_as_vsftpd_writes_it() {
+        let mut handshake =
+            Handshake { version: "TLSv1.2", suite: "AES256-SHA", resumed: false, subject: None };
+        assert_eq!(
+            Tls::Secured(handshake.clone()).sentence(),
+            b"SSL version: TLSv1.2, SSL cipher: AES256-SHA, not reused, no cert"
+        );
+        handshake.resumed = true;
+        handshake.subject = Some(b"/CN=me".to_vec());
+        assert!(Tls::Secured(handshake).sentence().ends_with(b", reused, /CN=me"));
+    }
+
+    #[test]
+    fn a_failure_says_why() {
+        let failed = Tls::Refused(NoHandshake::Failed("unexpected end of file".to_owned()));
+        assert_eq!(failed.sentence(), b"SSL_accept failed: unexpected end of file");
+        assert!(Tls::Dropped(8).sentence().starts_with(b"8 bytes "));
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::ask::{Ask, Step};
 use super::command::{self, Spec, When};
 use super::policy::{Banner, Policy};
+use super::protection::Protection;
 use super::record::{Event, Record};
 use super::state::{LoggedIn, State, Visitor};
 use super::tilde;
@@ -27,6 +28,7 @@ pub struct Session {
     /// Seconds by which local time is ahead of UTC.
     clock_offset: i64,
     pub(super) state: State,
+    pub(super) protection: Protection,
     /// The verb that runs.
     running: Option<&'static Spec>,
     pending: Pending,
@@ -64,7 +66,7 @@ pub enum Next {
 pub enum Aside {
     /// It is answered; the answer is in the outbox.
     Answered,
-    /// End the pending Connect or Move as aborted; its function says the replies.
+    /// End the pending Connect, Protect or Move as aborted; its function says the replies.
     Abort,
     /// Keep the line, read no further, and give it to [`Session::command`] when the pending command is over.
     Later,
@@ -76,7 +78,7 @@ enum Pending {
     Nothing,
     Something,
     Connect,
-    /// With the size of what is moved, if known.
+    /// A transfer, or the handshake before it; with the size of what is moved, if known.
     Move(Option<u64>),
 }
 
@@ -91,6 +93,7 @@ impl Session {
             clients,
             clock_offset: 0,
             state: State::NotLoggedIn(Visitor::default()),
+            protection: Protection::Clear,
             running: None,
             pending: Pending::Nothing,
             outbox: Vec::new(),
@@ -111,6 +114,9 @@ impl Session {
     }
 
     /// Greets the peer, or turns it away.
+    ///
+    /// With `implicit_ssl` TLS comes before the greeting. Who is turned away is told so in clear, as by vsftpd: a
+    /// server that is full does not spend a handshake on saying it.
     pub fn greet(&mut self, welcome: Welcome) -> Step {
         let (refused, reply) = match welcome {
             Welcome::Ok => {
@@ -130,7 +136,14 @@ impl Session {
             Welcome::Oops(text) => return Step::Close(Reply::Oops(text)),
         };
         self.record(Event::Connect { refused });
-        if refused.is_some() { Step::Close(reply) } else { Step::Reply(reply) }
+        match self.policy.tls {
+            _ if refused.is_some() => Step::Close(reply),
+            Some(tls) if tls.implicit => {
+                // Compat: as in vsftpd, data connections still wait for PROT P.
+                self.secure(Protection::Secured { data: false }, Step::Reply(reply))
+            }
+            _ => Step::Reply(reply),
+        }
     }
 
     /// Takes a command line; nothing may be pending.
@@ -141,18 +154,11 @@ impl Session {
         let command = Command::parse(line);
         self.note_command(&command);
         let spec = command::find(&command.verb);
-        match &mut self.state {
-            State::NotLoggedIn(visitor) => match spec {
+        match &self.state {
+            State::NotLoggedIn(_) => match spec {
                 _ if line.is_empty() => Step::Done,
-                Some(spec) if spec.when == When::Always => self.run(spec, command.argument),
-                _ => {
-                    visitor.strangers += 1;
-                    if visitor.strangers > PATIENCE_BEFORE_LOGIN {
-                        Step::Close(Reply::TooManyErrors)
-                    } else {
-                        Step::Reply(Reply::PleaseLogin)
-                    }
-                }
+                Some(spec) if self.runs_before_login(spec) => self.run(spec, command.argument),
+                _ => self.strange(),
             },
             State::LoggedIn(_) => {
                 if !self.permits_verb(&command.verb, spec) {
@@ -161,7 +167,8 @@ impl Session {
                 match spec {
                     _ if line.is_empty() => Step::Done,
                     None => Step::Reply(Reply::UnknownCommand),
-                    Some(spec) if !self.permits(spec.right) => Step::Reply(Reply::PermissionDenied),
+                    Some(spec) if spec.when == When::BeforeLogin => Step::Reply(Reply::UnknownCommand),
+                    Some(spec) if !self.permits(spec.right) => Step::Reply(self.refusal(spec.right)),
                     Some(spec) => self.run(spec, command.argument),
                 }
             }
@@ -223,6 +230,8 @@ impl Session {
             Step::Ask(ask) => {
                 self.pending = match &ask {
                     Ask::Connect(..) => Pending::Connect,
+                    // 150 is said, so NOOP and STAT may be answered while the handshake goes on.
+                    Ask::Protect(..) => Pending::Move(None),
                     Ask::Move(moving, _) => Pending::Move(moving.size),
                     _ => Pending::Something,
                 };
@@ -319,6 +328,17 @@ impl Session {
         tilde::start(self, spec, argument)
     }
 
+    /// Answers what needs a login; not for ever.
+    fn strange(&mut self) -> Step {
+        let State::NotLoggedIn(visitor) = &mut self.state else { return Step::Reply(Reply::UnknownCommand) };
+        visitor.strangers += 1;
+        if visitor.strangers > PATIENCE_BEFORE_LOGIN {
+            Step::Close(Reply::TooManyErrors)
+        } else {
+            Step::Reply(Reply::PleaseLogin)
+        }
+    }
+
     fn note_command(&mut self, command: &Command<'_>) {
         if self.policy.log_protocol {
             self.record(Event::Command(command.masked()));
@@ -393,6 +413,7 @@ mod tests {
             connect_timeout: Some(Duration::from_secs(60)),
             list_missing_is_error: false,
             log_protocol: false,
+            tls: None,
         };
         let peer = "[::ffff:192.0.2.1]:4000".parse().unwrap();
         let mut session = Session::new(Arc::new(policy), peer, "[::ffff:192.0.2.2]:21".parse().unwrap(), 1);

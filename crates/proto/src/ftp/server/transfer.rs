@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 
-use super::ask::{Ask, Direction, Moved, NoConnection, Outcome, Route, Step};
-use super::record::{Event, Transfer};
+use super::ask::{Ask, Direction, Move, Moved, NoConnection, Outcome, Route, Step};
+use super::record::{Event, Tls, Transfer};
 use super::session::Session;
 use crate::failure::Failure;
 use crate::ftp::reply::Reply;
@@ -17,9 +17,10 @@ impl Session {
     /// Tells how the data connection will come about.
     ///
     /// # Errors
-    /// 425 when nothing was prepared.
+    /// 425 when nothing was prepared; 522 where data must be protected and is not, and what was prepared stays.
     pub(super) fn route(&mut self) -> Result<Route, Reply> {
-        self.inside().prepared.ok_or(Reply::UsePortOrPasv)
+        let route = self.inside().prepared.ok_or(Reply::UsePortOrPasv)?;
+        if self.needs_protection() { Err(Reply::DataMustBeProtected) } else { Ok(route) }
     }
 
     /// Asks for the data connection; what was prepared is used up, whatever comes of it.
@@ -30,6 +31,31 @@ impl Session {
     ) -> Step {
         self.inside().prepared = None;
         Step::Ask(Ask::Connect(route, Box::new(then)))
+    }
+
+    /// Asks for octets to be moved.
+    pub(super) fn move_octets(moving: Move, then: impl FnOnce(&mut Self, Moved) -> Step + 'static) -> Step {
+        let judge_first = move |session: &mut Self, moved: Moved| {
+            let outcome = session.judge(moved.outcome, moving.direction);
+            then(session, Moved { outcome, ..moved })
+        };
+        Step::Ask(Ask::Move(moving, Box::new(judge_first)))
+    }
+
+    /// Tells what a missing end mark means here.
+    // Security: who cuts a TCP connection cannot forge the end mark, so without it an upload may be half of one.
+    fn judge(&mut self, outcome: Outcome, direction: Direction) -> Outcome {
+        if outcome != Outcome::NoEndMark {
+            return outcome;
+        }
+        if direction == Direction::Upload {
+            self.record(Event::Tls(Tls::UploadWithoutEndMark));
+        }
+        let matters = self.policy.tls.is_none_or(|tls| match direction {
+            Direction::Upload => tls.strict_read_eof,
+            Direction::Download => tls.strict_write_shutdown,
+        });
+        if matters { Outcome::NetworkFailed } else { Outcome::Complete }
     }
 
     /// Takes REST's position; it holds for one transfer, whether that goes well or not.
@@ -74,7 +100,7 @@ impl Session {
     pub(super) fn moved(&mut self, outcome: Outcome, direction: Direction, complete: Reply) -> Step {
         match outcome {
             Outcome::Complete => Step::Reply(complete),
-            Outcome::NetworkFailed => Step::Reply(network_failed(direction)),
+            Outcome::NetworkFailed | Outcome::NoEndMark => Step::Reply(network_failed(direction)),
             Outcome::FileFailed(failure) => Step::Reply(file_failed(failure, direction)),
             Outcome::Stalled => Step::Close(Reply::DataTimeout),
             Outcome::Aborted => self.aborted(direction),
@@ -82,7 +108,7 @@ impl Session {
     }
 
     /// RFC 959 §4.1.3, ABOR: 426 for the transfer, then 226 for ABOR itself.
-    fn aborted(&mut self, direction: Direction) -> Step {
+    pub(super) fn aborted(&mut self, direction: Direction) -> Step {
         self.say(&network_failed(direction));
         Step::Reply(Reply::AbortSuccessful)
     }

@@ -100,7 +100,13 @@ fn receive(session: &mut Session, upload: Upload) -> Step {
         rate: session.rate(),
         size: None,
     };
-    Step::Ask(Ask::Move(moving, Box::new(move |_, moved| finish(upload.name, moved))))
+    session.protect(Direction::Upload, move |_, protected| match protected {
+        Ok(()) => Session::move_octets(moving, move |_, moved| finish(upload.name, moved)),
+        Err(why) => Ask::finish(Fate::Unused, move |session, _| {
+            session.record_transfer(Direction::Upload, upload.name.logged, &NOTHING_MOVED);
+            session.not_protected(&why, Direction::Upload)
+        }),
+    })
 }
 
 fn finish(name: Pathname, mut moved: Moved) -> Step {

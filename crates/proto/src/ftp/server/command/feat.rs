@@ -31,7 +31,9 @@ fn start(session: &mut Session, _: &[u8]) -> Step {
     Step::Reply(Reply::Features(lines.collect()))
 }
 
-/// What is refused is not offered.
+/// What is refused is not offered. AUTH comes before `cmds_allowed` begins to hold, so that does not hide it.
 fn offers(session: &Session, spec: &Spec) -> bool {
-    session.permits(spec.right) && session.permits_verb(spec.verb.as_bytes(), Some(spec))
+    let let_through =
+        spec.when == When::BeforeLogin || session.permits_verb(spec.verb.as_bytes(), Some(spec));
+    session.permits(spec.right) && let_through
 }

@@ -9,7 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::List,
     during: During::Later,
     pathname: whole,
-    replies: &[150, 226, 421, 425, 426, 501, 550],
+    replies: &[150, 226, 421, 425, 426, 501, 522, 550],
     feature: Some("MLST"),
     help: "MLSD [<pathname>]",
     start,

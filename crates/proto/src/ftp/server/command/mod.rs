@@ -1,4 +1,5 @@
-//! The command table: one file and one row per verb (RFC 959 §4.1, RFC 2389, RFC 2428, RFC 3659).
+//! The command table: one file and one row per verb (RFC 959 §4.1, RFC 2228, RFC 2389, RFC 2428,
+//! RFC 3659, RFC 4217).
 //!
 //! A row carries all that is true before its verb runs, so login checks, rights, `cmds_allowed`, FEAT and HELP
 //! are written once, elsewhere. `start` answers or asks; it never waits.
@@ -16,6 +17,7 @@ mod prelude {
     pub(super) use super::super::ask::{Ask, Attempt, Direction, Grant, Move, Route, Step, Verdict};
     pub(super) use super::super::listing::{self, Wish};
     pub(super) use super::super::policy::{Class, Right};
+    pub(super) use super::super::protection::Protection;
     pub(super) use super::super::record::Event;
     pub(super) use super::super::session::Session;
     pub(super) use super::super::state::{LoggedIn, Pathname, State};
@@ -56,6 +58,8 @@ pub(super) struct Spec {
 pub(super) enum When {
     /// Before login, too.
     Always,
+    /// Before login only; after, it is a command that nobody knows.
+    BeforeLogin,
     /// After login; before, it is 530.
     LoggedIn,
 }
@@ -90,8 +94,8 @@ macro_rules! table {
 }
 
 table! {
-    abor acct allo appe cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts p_at_sw pass pasv
-    port pwd quit rein rest retr rmd rnfr rnto site size smnt stat stor stou stru syst r#type user http
+    abor acct allo appe auth ccc cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts p_at_sw
+    pass pasv pbsz port prot pwd quit rein rest retr rmd rnfr rnto site size smnt stat stor stou stru syst r#type user http
 }
 
 /// Finds the row of a verb in upper case.

@@ -9,7 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::Download,
     during: During::Later,
     pathname: whole,
-    replies: &[150, 226, 421, 425, 426, 450, 451, 501, 550],
+    replies: &[150, 226, 421, 425, 426, 450, 451, 501, 522, 550],
     feature: None,
     help: "RETR <pathname>",
     start,
@@ -59,13 +59,16 @@ fn send(session: &mut Session, name: Pathname, at: u64, size: u64) -> Step {
     let rate = session.rate();
     let moving = Move { direction: Direction::Download, ascii, at, truncate: None, rate, size: Some(size) };
     let logged = name.logged;
-    Step::Ask(Ask::Move(
-        moving,
-        Box::new(move |session, moved| {
+    session.protect(Direction::Download, move |session, protected| match protected {
+        Ok(()) => Session::move_octets(moving, move |session, moved| {
             session.record_transfer(Direction::Download, logged, &moved);
             session.moved(moved.outcome, Direction::Download, Reply::TransferComplete)
         }),
-    ))
+        Err(why) => {
+            session.record_transfer(Direction::Download, logged, &NOTHING_MOVED);
+            session.not_protected(&why, Direction::Download)
+        }
+    })
 }
 
 /// Compat: vsftpd's logs have the reply first, then the failed download.

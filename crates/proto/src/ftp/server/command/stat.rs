@@ -64,22 +64,29 @@ fn status(session: &mut Session) -> Vec<Vec<u8>> {
         None => "No session timeout".to_owned(),
     };
     let (peer, clients) = (session.peer.ip(), session.clients);
+    let protection = session.protection;
     let inside = session.inside();
     let kind = if inside.ascii { "ASCII" } else { "BINARY" };
     let mut user = b"     Logged in as ".to_vec();
     user.extend_from_slice(&inside.user);
     let line = |text: String| format!("     {text}").into_bytes();
-    vec![
+    let mut lines = vec![
         line(format!("Connected to {peer}")),
         user,
         line(format!("TYPE: {kind}")),
         line(rate),
         line(idle),
-        line("Control connection is plain text".to_owned()),
-        line("Data connections will be plain text".to_owned()),
-        line(format!("At session startup, client count was {clients}")),
-        line("Wharf".to_owned()),
-    ]
+        line(format!("Control connection is {}", text_or_cipher(protection.of_control()))),
+        line(format!("Data connections will be {}", text_or_cipher(protection.of_data()))),
+    ];
+    // Not known when inetd accepts.
+    lines.extend((clients > 0).then(|| line(format!("At session startup, client count was {clients}"))));
+    lines.push(line("Wharf".to_owned()));
+    lines
+}
+
+fn text_or_cipher(protected: bool) -> &'static str {
+    if protected { "encrypted" } else { "plain text" }
 }
 
 fn progress(octets: u64, size: Option<u64>) -> Reply {

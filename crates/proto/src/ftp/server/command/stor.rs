@@ -9,7 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::Upload,
     during: During::Later,
     pathname: whole,
-    replies: &[150, 226, 421, 425, 426, 451, 452, 501, 550, 553, 554],
+    replies: &[150, 226, 421, 425, 426, 451, 452, 501, 522, 550, 553, 554],
     feature: None,
     help: "STOR <pathname>",
     start,

@@ -33,6 +33,9 @@ fn begin(session: &mut Session, name: &[u8]) -> Step {
         return Step::Reply(Reply::AnonymousOnly);
     }
     let guest = anonymous && session.policy.anonymous;
+    if let Some(refusal) = session.encryption_refusal(guest) {
+        return refusal;
+    }
     // Compat: the list speaks of the anonymous names too.
     if session.policy.user_list.as_ref().is_some_and(|list| list.refuses(name)) {
         let delay = session.policy.refusal_delay;
