@@ -2,8 +2,9 @@
 //!
 //! Everything found here can change while the server runs, so nothing here replaces the checks where
 //! the files are used. Rules that need no machine are in `check/`. Lists of names, files for single
-//! users, and hosts.allow have a file each in `site/`.
+//! users, certificates, and hosts.allow have a file each in `site/`.
 
+mod certificates;
 mod hosts;
 mod lists;
 mod users;
@@ -35,6 +36,7 @@ pub fn check_site(config: &Config) -> Vec<Problem> {
     users::look(config, &mut problems);
     directories(config, &mut problems);
     logs(config, &mut problems);
+    certificates::look(config, &mut problems);
     problems.extend(pam_service(config));
     problems.extend(virtual_users(config));
     problems.extend(missing_interface(config));

@@ -155,7 +155,7 @@ pub(crate) mod words {
     pub(crate) use super::Effect::{NextSession, Reload, Restart};
     pub(crate) use super::Relation::{Better, Own, Same};
     pub(crate) use super::Scope::{Main, User};
-    pub(crate) use super::State::{Done, NotYet, Pointless};
+    pub(crate) use super::State::{Done, Pointless};
 
     /// The default of a text or list that is not set.
     pub(crate) const UNSET: Option<&str> = None;

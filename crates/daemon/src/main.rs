@@ -43,6 +43,7 @@ fn role(mut inherited: Inherited) -> ExitCode {
     };
     match role.as_str() {
         "listener" => wharf_daemon::listener::run(monitor),
+        "keyholder" => wharf_keyholder::run(monitor),
         "broker" => wharf_storage::broker::run(monitor),
         "auth" => wharf_auth::run(monitor),
         unknown => {

@@ -10,6 +10,7 @@
 
 pub mod auth;
 pub mod broker;
+pub mod keyholder;
 pub mod link;
 pub mod listener;
 pub mod monitor;

@@ -22,8 +22,22 @@ pub enum ToWorker {
         banner: bool,
         /// `userlist_file` comes along.
         user_list: bool,
+        /// `ca_certs_file` comes along.
+        authorities: bool,
         /// `pasv_address` as a number, when it was a host name.
         passive_address: Option<std::net::Ipv4Addr>,
+    },
+    /// The link to the keyholder comes along, for [`Signatures`](crate::keyholder::Signatures). It is told before any
+    /// certificate, and again when a keyholder died and another took its place. A link whose other end is closed means
+    /// that there is none for the moment.
+    Keyholder,
+    /// A certificate of a set, one after the other. The set takes the place of the one before when its last has come;
+    /// running sessions show it at their next handshake.
+    Certificate {
+        /// The chain, and what to have signed with which key.
+        public: crate::keyholder::Public,
+        /// The set is whole.
+        is_last: bool,
     },
     /// The answer to [`FromWorker::Knock`].
     Admitted {
@@ -71,6 +85,8 @@ pub enum Admission {
         banner: bool,
         /// `userlist_file` comes along.
         user_list: bool,
+        /// `ca_certs_file` comes along.
+        authorities: bool,
         /// `pasv_address` as a number, when it was a host name.
         passive_address: Option<std::net::Ipv4Addr>,
     },

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_ipc::link::{Link, scratch};
-use wharf_ipc::{SessionId, auth, broker, listener, monitor};
+use wharf_ipc::{SessionId, auth, broker, keyholder, listener, monitor};
 use wharf_os::channel::Channel;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::secret::Secret;
@@ -43,6 +43,10 @@ proptest! {
         let _ = arrives::<broker::Request>(&octets);
         let _ = arrives::<broker::Answer>(&octets);
         let _ = arrives::<broker::Start>(&octets);
+        let _ = arrives::<keyholder::ToKeyholder>(&octets);
+        let _ = arrives::<keyholder::FromKeyholder>(&octets);
+        let _ = arrives::<keyholder::Question>(&octets);
+        let _ = arrives::<keyholder::Answer>(&octets);
     }
 
     #[test]
@@ -53,6 +57,11 @@ proptest! {
             name,
             password: Secret::new(password),
         });
+    }
+
+    #[test]
+    fn a_question_survives_the_way(number in any::<u64>(), key in any::<u64>(), scheme in any::<u16>(), message in prop::collection::vec(any::<u8>(), 0..keyholder::MAX_TO_SIGN)) {
+        survives(&keyholder::Question { number, key: keyholder::KeyId(key), scheme, message });
     }
 
     #[test]

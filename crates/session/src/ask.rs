@@ -19,15 +19,18 @@ use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Granted, Verdict as MonitorVerdict};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{
-    Ask, Attempt, Grant, Move, Moved, NoConnection, NoHandshake, Outcome, Route, Secured, Step, Then, Verdict,
+    Ask, Attempt, Direction, Grant, Handshake, Move, Moved, NoConnection, NoHandshake, Outcome, Route,
+    Secured, Step, Then, Verdict,
 };
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::session::Session;
 use wharf_proto::store::{Answer, Fate, Request};
+use wharf_transport::{Flow, ServerSide};
 
 use crate::link::{AsyncLink, Scratch};
 use crate::log::Whose;
-use crate::pump::{self, Source};
+use crate::pump::{self, Connection, Secure, Source};
+use crate::tls::{self, Stream, shake};
 use crate::watch::watch;
 use crate::worker::Worker;
 
@@ -48,7 +51,9 @@ pub(crate) struct Hands {
     /// The file or listing that was opened last.
     source: Option<Source>,
     /// The data connection.
-    connection: Option<OwnedFd>,
+    connection: Option<Connection>,
+    /// TLS of this session, once its control connection speaks it: data connections are told by it.
+    pub(crate) tls: Option<Rc<ServerSide>>,
     /// What of the coming transfer was sent before it was waited for.
     ahead: u64,
     /// The login or its broker is gone: nothing can be done for this session any more.
@@ -59,7 +64,7 @@ type Broker = AsyncLink<Request, Answer>;
 
 impl Hands {
     pub(crate) fn new(session: SessionId) -> Self {
-        Self { session, broker: None, source: None, connection: None, ahead: 0, lost: false }
+        Self { session, broker: None, source: None, connection: None, tls: None, ahead: 0, lost: false }
     }
 
     /// Lets go of what a command opened and did not use up: with the file goes its lock.
@@ -76,7 +81,7 @@ impl Hands {
                 let Some(connection) = worker.arrived(self.session) else {
                     return Err(Ask::Connect(Route::Passive, then));
                 };
-                self.connection = Some(connection);
+                self.connection = Some(Connection::Clear(connection));
                 Ok(then(machine, Ok(())))
             }
             Ask::Move(wish, then) => match self.move_at_once(worker, &wish) {
@@ -88,7 +93,9 @@ impl Hands {
     }
 
     fn move_at_once(&mut self, worker: &Worker, wish: &Move) -> Option<Moved> {
-        let (Some(Source::File(file)), Some(connection)) = (&self.source, &self.connection) else {
+        let (Some(Source::File(file)), Some(Connection::Clear(connection))) =
+            (&self.source, &self.connection)
+        else {
             return None;
         };
         let begin = Instant::now();
@@ -146,11 +153,10 @@ impl Hands {
                 let octets = Box::pin(self.collect(most)).await;
                 then(machine, octets)
             }
-            // No policy offers TLS yet, so no machine asks for it.
-            Ask::Secure(then) => then(machine, Secured { dropped: 0, handshake: Err(no_tls()) }),
-            Ask::Protect(_, then) => then(machine, Err(no_tls())),
+            // `Control` has the connection that these two are about, and listens to the peer during the others.
+            Ask::Secure(then) => then(machine, Secured { dropped: 0, handshake: Err(NoHandshake::Aborted) }),
             Ask::Clear(then) => then(machine, false),
-            // `Control` listens to the peer meanwhile and does not bring these here.
+            Ask::Protect(_, then) => then(machine, Err(NoHandshake::Aborted)),
             Ask::Connect(_, then) => then(machine, Err(NoConnection::Failed)),
             Ask::Move(_, then) => then(machine, moved(0, Duration::ZERO, Outcome::NetworkFailed)),
         }
@@ -277,6 +283,11 @@ pub(crate) enum Work<'a> {
         found: Option<OwnedFd>,
         then: Option<Then<Result<(), NoConnection>>>,
     },
+    Protect {
+        run: Pin<Box<dyn Future<Output = Protected> + 'a>>,
+        outcome: Option<Protected>,
+        then: Option<Then<Result<Handshake, NoHandshake>>>,
+    },
     Move {
         run: Pin<Box<dyn Future<Output = Outcome> + 'a>>,
         progress: Rc<Cell<u64>>,
@@ -285,6 +296,9 @@ pub(crate) enum Work<'a> {
         then: Option<Then<Moved>>,
     },
 }
+
+/// What came of a data connection's handshake.
+type Protected = Result<(Box<Secure>, Handshake), NoHandshake>;
 
 impl<'a> Work<'a> {
     pub(crate) fn begin(worker: &'a Rc<Worker>, machine: &Session, hands: &mut Hands, ask: Ask) -> Self {
@@ -314,7 +328,10 @@ impl<'a> Work<'a> {
                 };
                 Self::Connect { wait, found: None, then: Some(then) }
             }
-            // `Control` brings only the two above.
+            Ask::Protect(direction, then) => {
+                Self::Protect { run: protect(machine, hands, direction), outcome: None, then: Some(then) }
+            }
+            // `Control` brings only those above.
             _ => Self::Connect { wait: Box::pin(async { None }), found: None, then: None },
         }
     }
@@ -323,6 +340,7 @@ impl<'a> Work<'a> {
     pub(crate) async fn done(&mut self) {
         match self {
             Self::Connect { wait, found, .. } => *found = wait.await,
+            Self::Protect { run, outcome, .. } => *outcome = Some(run.await),
             Self::Move { run, outcome, .. } => *outcome = run.await,
         }
     }
@@ -330,7 +348,7 @@ impl<'a> Work<'a> {
     /// How many octets have been moved so far.
     pub(crate) fn octets(&self) -> u64 {
         match self {
-            Self::Connect { .. } => 0,
+            Self::Connect { .. } | Self::Protect { .. } => 0,
             Self::Move { progress, .. } => progress.get(),
         }
     }
@@ -341,7 +359,17 @@ impl<'a> Work<'a> {
             Self::Connect { found, then, .. } => {
                 let connected = found.take();
                 let answer = if connected.is_some() { Ok(()) } else { Err(NoConnection::Failed) };
-                hands.connection = connected;
+                hands.connection = connected.map(Connection::Clear);
+                then.take().map_or(Step::End, |then| then(machine, answer))
+            }
+            Self::Protect { outcome, then, .. } => {
+                let answer = match outcome.take().unwrap_or(Err(NoHandshake::Aborted)) {
+                    Ok((secure, handshake)) => {
+                        hands.connection = Some(Connection::Secure(secure));
+                        Ok(handshake)
+                    }
+                    Err(failure) => Err(failure),
+                };
                 then.take().map_or(Step::End, |then| then(machine, answer))
             }
             Self::Move { progress, begin, outcome, then, .. } => {
@@ -357,6 +385,11 @@ impl<'a> Work<'a> {
             Self::Connect { then, .. } => {
                 hands.connection = None;
                 then.take().map_or(Step::End, |then| then(machine, Err(NoConnection::Aborted)))
+            }
+            Self::Protect { run, outcome, .. } => {
+                *run = Box::pin(std::future::pending());
+                *outcome = Some(Err(NoHandshake::Aborted));
+                self.answer(machine, hands)
             }
             Self::Move { run, outcome, .. } => {
                 // Dropping the transfer closes the data connection before the peer reads 426.
@@ -382,8 +415,34 @@ fn transfer<'a>(
     })
 }
 
-fn no_tls() -> NoHandshake {
-    NoHandshake::Failed("TLS is not available".to_owned())
+/// The handshake of the data connection, which must continue that of the control connection where the site says so.
+fn protect<'a>(
+    machine: &Session,
+    hands: &mut Hands,
+    direction: Direction,
+) -> Pin<Box<dyn Future<Output = Protected> + 'a>> {
+    let (tls, connection) = (hands.tls.clone(), hands.connection.take());
+    let rules = machine.policy().tls;
+    Box::pin(async move {
+        let (Some(tls), Some(Connection::Clear(connection)), Some(rules)) = (tls, connection, rules) else {
+            return Err(NoHandshake::Failed("there is no TLS to continue".to_owned()));
+        };
+        let flow = match direction {
+            Direction::Download => Flow::ToClient,
+            Direction::Upload => Flow::FromClient,
+        };
+        let socket = watch(connection, tls::DATA).map_err(|error| NoHandshake::Failed(error.to_string()))?;
+        let mut stream = Stream::new(tls.accept_data(flow), Vec::new());
+        let handshake = shake(&socket, &mut stream).await?;
+        if rules.require_reuse && !handshake.resumed {
+            // The client takes the handshake for done; with the end mark it goes on to read the 522.
+            stream.close();
+            let _ = rustix::net::send(&socket, &stream.output(), rustix::net::SendFlags::NOSIGNAL);
+            return Err(NoHandshake::NotResumed);
+        }
+        let secure = Secure { socket, stream, waits_for_mark: rules.strict_write_shutdown };
+        Ok((Box::new(secure), handshake))
+    })
 }
 
 fn moved(octets: u64, took: Duration, outcome: Outcome) -> Moved {

@@ -12,13 +12,14 @@ use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wharf_proto::ftp::line::{Decoder, Line};
-use wharf_proto::ftp::server::ask::{Ask, Step};
+use wharf_proto::ftp::server::ask::{Ask, NoHandshake, Secured, Step};
 use wharf_proto::ftp::server::session::{Aside, Next, Session};
 use zeroize::Zeroize;
 
 use crate::alarm::Alarm;
 use crate::ask::{Hands, Work};
 use crate::log::Whose;
+use crate::tls::{Stream, receive, shake};
 use crate::watch::{watch, with_room};
 use crate::worker::Worker;
 
@@ -30,11 +31,21 @@ pub(crate) struct Control {
     worker: Rc<Worker>,
     whose: Whose,
     socket: Rc<AsyncFd<OwnedFd>>,
-    decoder: Decoder,
+    ear: Ear,
     /// What came during a transfer and waits for its end.
     parked: Option<Heard>,
     machine: Session,
     idle: Alarm,
+}
+
+/// What turns octets into lines.
+#[derive(Default)]
+struct Ear {
+    decoder: Decoder,
+    /// TLS, once the peer speaks it.
+    tls: Option<Stream>,
+    /// What TLS itself had to say while there was no room; it goes before everything else.
+    unsent: Vec<u8>,
 }
 
 /// What the peer did.
@@ -54,15 +65,7 @@ impl Control {
     ) -> io::Result<Self> {
         let socket = Rc::new(watch(socket, HEARING)?);
         worker.mail(whose.session, |mail| mail.control = Some(Rc::clone(&socket)));
-        Ok(Self {
-            worker,
-            whose,
-            socket,
-            decoder: Decoder::default(),
-            parked: None,
-            machine,
-            idle: Alarm::default(),
-        })
+        Ok(Self { worker, whose, socket, ear: Ear::default(), parked: None, machine, idle: Alarm::default() })
     }
 
     /// Serves until the peer leaves, is told to leave, or is gone.
@@ -114,7 +117,7 @@ impl Control {
         let heard = tokio::select! {
             biased;
             _ = drain.wait_for(Option::is_some) => return Some(self.machine.shutting_down()),
-            heard = hear(&self.socket, &mut self.decoder) => Some(heard),
+            heard = hear(&self.socket, &mut self.ear) => Some(heard),
             () = self.idle.after(idle) => None,
         };
         match heard {
@@ -132,14 +135,33 @@ impl Control {
                 Some(step)
             }
             Heard::TooLong => Some(self.machine.line_too_long()),
-            Heard::Gone => None,
+            Heard::Gone => {
+                self.note_end();
+                None
+            }
+        }
+    }
+
+    /// The peer has gone; inside TLS it should have said so.
+    fn note_end(&mut self) {
+        if self.ear.tls.as_ref().is_some_and(|tls| !tls.is_closed_cleanly()) {
+            self.machine.ended_without_mark();
+            self.write_records();
         }
     }
 
     /// Does what the machine asks and gives it the answer; `None` when the peer has gone.
     async fn perform(&mut self, ask: Ask, hands: &mut Hands) -> Option<Step> {
         match ask {
-            Ask::Connect(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Connect(..) | Ask::Protect(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Secure(then) => {
+                let secured = self.secure(hands).await;
+                Some(then(&mut self.machine, secured))
+            }
+            Ask::Clear(then) => {
+                let cleared = self.clear().await;
+                Some(then(&mut self.machine, cleared))
+            }
             Ask::Move(..) => {
                 self.worker.show_transfer(1);
                 let step = self.perform_with_an_ear(ask, hands).await;
@@ -160,7 +182,7 @@ impl Control {
             tokio::select! {
                 biased;
                 () = work.done() => break work.answer(&mut self.machine, hands),
-                heard = hear(&self.socket, &mut self.decoder), if self.parked.is_none() => match heard {
+                heard = hear(&self.socket, &mut self.ear), if self.parked.is_none() => match heard {
                     Heard::Line(line) => match self.machine.aside(&line, work.octets()) {
                         Aside::Answered => {
                             if self.flush().await.is_err() {
@@ -187,7 +209,7 @@ impl Control {
         let mut next = self.machine.settle(step);
         while let Next::Ask(ask) = next {
             let step = match ask {
-                Ask::Connect(..) | Ask::Move(..) => break,
+                Ask::Connect(..) | Ask::Protect(..) | Ask::Move(..) => break,
                 ask => hands.ask(&worker, &mut self.machine, &self.whose, ask).await,
             };
             next = self.machine.settle(step);
@@ -204,7 +226,18 @@ impl Control {
     async fn flush_with(&mut self, flags: SendFlags) -> io::Result<()> {
         self.write_records();
         let output = self.machine.take_output();
-        let mut left = output.as_slice();
+        match &mut self.ear.tls {
+            None => self.send(&output, flags).await,
+            Some(tls) => {
+                let mut encrypted = std::mem::take(&mut self.ear.unsent);
+                encrypted.extend_from_slice(&encrypt(tls, &output)?);
+                self.send(&encrypted, flags).await
+            }
+        }
+    }
+
+    async fn send(&self, octets: &[u8], flags: SendFlags) -> io::Result<()> {
+        let mut left = octets;
         while !left.is_empty() {
             let send = || Ok(rustix::net::send(&self.socket, left, flags)?);
             let sent = match send() {
@@ -225,19 +258,106 @@ impl Control {
         }
     }
 
+    /// Brings the control connection into TLS (RFC 4217 §4). Everything that was said has been sent.
+    async fn secure(&mut self, hands: &mut Hands) -> Secured {
+        let side = self.worker.begin_tls();
+        // Security: what stands behind AUTH was said by nobody in particular (CVE-2011-0411).
+        let parked = match self.parked.take() {
+            Some(Heard::Line(line)) => line.len() + 1,
+            _ => 0,
+        };
+        let mut dropped = parked + std::mem::take(&mut self.ear.decoder).waiting();
+        let Some(side) = side else {
+            let failure = NoHandshake::Failed("there is no certificate".to_owned());
+            return Secured { dropped, handshake: Err(failure) };
+        };
+        let mut first = Vec::new();
+        while first.is_empty() {
+            match receive(&self.socket, &mut first).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Secured { dropped, handshake: Err(NoHandshake::Aborted) },
+            }
+            // A record of a handshake begins so; what stands before it was sent in clear.
+            let begin = first.windows(2).position(|octets| octets == [0x16, 0x03]).unwrap_or(0);
+            dropped += begin;
+            first.drain(..begin);
+        }
+        let mut tls = Stream::new(side.accept_control(), first);
+        let handshake = shake(&self.socket, &mut tls).await;
+        if handshake.is_ok() {
+            // Commands may have come with the end of the handshake.
+            let decoder = &mut self.ear.decoder;
+            if let Err(fault) = tls.take_in(&[], |octets| decoder.push(octets)) {
+                return Secured { dropped, handshake: Err(NoHandshake::Failed(fault.to_string())) };
+            }
+            self.ear.tls = Some(tls);
+            hands.tls = Some(Rc::new(side));
+        }
+        Secured { dropped, handshake }
+    }
+
+    /// Takes the control connection out of TLS again (RFC 4217 §5): both sides say that theirs is over.
+    async fn clear(&mut self) -> bool {
+        let Some(mut tls) = self.ear.tls.take() else { return false };
+        tls.close();
+        if self.send(&tls.output(), SendFlags::NOSIGNAL).await.is_err() {
+            return false;
+        }
+        let heard = async {
+            while !tls.is_closed_cleanly() {
+                let mut ciphertext = Vec::new();
+                if receive(&self.socket, &mut ciphertext).await.unwrap_or(0) == 0 {
+                    return false;
+                }
+                if tls.take_in(&ciphertext, |_| {}).is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(PATIENCE, heard).await.unwrap_or(false)
+    }
+
     /// Ends our side first, so that the last reply arrives even when the peer has sent more than we read.
-    fn say_goodbye(&self) {
+    fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.ear.tls {
+            tls.close();
+            let mark = tls.output();
+            // Tried once: a peer that does not read its replies will not miss it.
+            let _ = rustix::net::send(&self.socket, &mark, SendFlags::NOSIGNAL);
+        }
         let _ = rustix::net::shutdown(self.socket.get_ref(), rustix::net::Shutdown::Write);
     }
 }
 
-/// Waits for a line. Dropping it loses nothing: what was read stands in the decoder.
-async fn hear(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Heard {
+/// Encrypts what is to be said; more than a channel holds is never said at once.
+fn encrypt(tls: &mut Stream, plaintext: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encrypted = Vec::new();
+    let mut left = plaintext;
     loop {
-        match decoder.next_line() {
+        let taken = tls.write(left);
+        left = left.get(taken..).unwrap_or_default();
+        let output = tls.output();
+        if !left.is_empty() && taken == 0 && output.is_empty() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        encrypted.extend_from_slice(&output);
+        if left.is_empty() {
+            return Ok(encrypted);
+        }
+    }
+}
+
+/// Waits for a line. Dropping it loses nothing: what was read stands in the decoder.
+async fn hear(socket: &AsyncFd<OwnedFd>, ear: &mut Ear) -> Heard {
+    loop {
+        match ear.decoder.next_line() {
             Some(Line::Command(line)) => return Heard::Line(line),
             Some(Line::TooLong) => return Heard::TooLong,
             None => {}
+        }
+        if ear.tls.as_ref().is_some_and(Stream::is_closed_cleanly) {
+            return Heard::Gone;
         }
         let Ok(mut ready) = socket.ready(HEARING).await else { return Heard::Gone };
         let is_urgent = ready.ready().is_priority();
@@ -248,7 +368,23 @@ async fn hear(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Heard {
         });
         match read {
             Ok(Ok(read @ 1..)) => {
-                decoder.push(buffer.get(..read).unwrap_or_default());
+                let octets = buffer.get(..read).unwrap_or_default();
+                let Ear { decoder, tls, unsent } = &mut *ear;
+                match tls {
+                    None => decoder.push(octets),
+                    Some(tls) => {
+                        let taken = tls.take_in(octets, |plaintext| decoder.push(plaintext));
+                        // Answers of the protocol itself, and the alert when the peer broke its rules.
+                        unsent.extend_from_slice(&tls.output());
+                        if !unsent.is_empty() {
+                            let sent = rustix::net::send(socket, unsent, SendFlags::NOSIGNAL).unwrap_or(0);
+                            unsent.drain(..sent);
+                        }
+                        if taken.is_err() {
+                            return Heard::Gone;
+                        }
+                    }
+                }
                 // A read that leaves room has taken everything, unless it stopped at an urgent octet.
                 if read < buffer.len() && !is_urgent {
                     ready.clear_ready();
@@ -290,7 +426,7 @@ mod tests {
         (watch(ours.into(), HEARING).unwrap(), peer)
     }
 
-    async fn line(socket: &AsyncFd<OwnedFd>, decoder: &mut Decoder) -> Vec<u8> {
+    async fn line(socket: &AsyncFd<OwnedFd>, decoder: &mut Ear) -> Vec<u8> {
         match tokio::time::timeout(Duration::from_secs(10), hear(socket, decoder)).await {
             Ok(Heard::Line(line)) => line,
             Ok(Heard::TooLong | Heard::Gone) => panic!("no line"),
@@ -301,7 +437,7 @@ mod tests {
     #[tokio::test]
     async fn an_urgent_octet_between_two_lines_hides_neither() {
         let (socket, mut peer) = connection().await;
-        let mut decoder = Decoder::default();
+        let mut decoder = Ear::default();
         for _ in 0..3 {
             // All of it is there before the event loop looks, so that one event speaks for everything.
             peer.write_all(b"NOOP\r\n").unwrap();
@@ -315,7 +451,7 @@ mod tests {
     #[tokio::test]
     async fn lines_that_come_one_by_one_are_heard_and_so_is_the_end() {
         let (socket, mut peer) = connection().await;
-        let mut decoder = Decoder::default();
+        let mut decoder = Ear::default();
         for _ in 0..100 {
             peer.write_all(b"NOOP\r\n").unwrap();
             assert_eq!(line(&socket, &mut decoder).await, b"NOOP");
@@ -329,7 +465,7 @@ mod tests {
     #[tokio::test]
     async fn more_than_one_read_takes_is_heard_to_its_last_line() {
         let (socket, mut peer) = connection().await;
-        let mut decoder = Decoder::default();
+        let mut decoder = Ear::default();
         peer.write_all(&b"NOOP\r\n".repeat(4096)).unwrap();
         for _ in 0..4096 {
             assert_eq!(line(&socket, &mut decoder).await, b"NOOP");

@@ -13,6 +13,7 @@ mod log;
 mod policy;
 mod pool;
 mod pump;
+mod tls;
 mod watch;
 mod worker;
 

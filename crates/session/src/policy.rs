@@ -16,6 +16,8 @@ pub(crate) struct Files {
     pub(crate) user_list: Option<Vec<u8>>,
     /// `pasv_address`, resolved.
     pub(crate) passive_address: Option<Ipv4Addr>,
+    /// TLS can be begun.
+    pub(crate) has_certificate: bool,
 }
 
 /// The rules of a site, or of one user of it.
@@ -61,7 +63,7 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         connect_timeout: seconds(config.limits.connect_timeout),
         list_missing_is_error: config.wharf.list_missing_is_error,
         log_protocol: config.log.log_ftp_protocol,
-        tls: None,
+        tls: crate::tls::rules(config, files.has_certificate),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use wharf_config::Config;
-use wharf_ipc::link::{Link, Received};
+use wharf_ipc::link::Link;
 use wharf_ipc::{SessionId, listener, monitor};
 use wharf_os::sandbox::{Role, Sandbox};
 use wharf_os::spawn::Inherited;
@@ -24,6 +24,7 @@ use wharf_os::{identity, process};
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Session, Welcome};
+use wharf_transport::{ServerSide, Site};
 
 use crate::control::Control;
 use crate::link::{AsyncLink, Scratch};
@@ -31,6 +32,7 @@ use crate::log::{Logs, Whose};
 use crate::policy::{self, Files};
 use crate::pool::Pool;
 use crate::pump::{Pipes, Tools, Turns};
+use crate::tls::Keys;
 
 /// How much of a banner or user list is read; vsftpd's number.
 const FILE_LIMIT: usize = 100_000;
@@ -57,14 +59,8 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     let monitor = MonitorLink::from(inherited.require("monitor")?);
     let listener = ListenerLink::from(inherited.require("listener")?);
     let mut scratch = wharf_ipc::link::scratch();
-    let Some(Received {
-        message: monitor::ToWorker::Configure { text, banner, user_list, passive_address },
-        descriptors,
-    }) = monitor.receive(&mut scratch)?
-    else {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message was no configuration"));
-    };
-    let settings = Settings::read(&text, Wanted { banner, user_list, passive_address }, descriptors)?;
+    let mut keys = Keys::default();
+    let settings = first_settings(&monitor, &mut scratch, &mut keys)?;
     let zone = TimeZone::system();
     shut_in(&settings.config)?;
     // From here on: no new descriptor but those that are handed over. The threads come between the two walls:
@@ -84,6 +80,7 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             listener_changed: tokio::sync::Notify::new(),
             scratch: RefCell::new(scratch),
             settings: RefCell::new(settings),
+            keys: RefCell::new(keys),
             mailboxes: RefCell::default(),
             logs: RefCell::default(),
             zone,
@@ -101,6 +98,26 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             () = drained(&worker) => Ok(()),
         }
     }))
+}
+
+/// Waits for the configuration; before it come the keyholder's link and the certificates.
+fn first_settings(monitor: &MonitorLink, scratch: &mut [u8], keys: &mut Keys) -> io::Result<Settings> {
+    loop {
+        let Some(mut received) = monitor.receive(scratch)? else {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no configuration came"));
+        };
+        match received.message {
+            monitor::ToWorker::Configure { text, banner, user_list, authorities, passive_address } => {
+                let wanted = Wanted { banner, user_list, authorities, passive_address };
+                return Settings::read(&text, wanted, received.descriptors, keys);
+            }
+            monitor::ToWorker::Keyholder => {
+                received.descriptor().map_or(Ok(()), |link| keys.reach(link))?;
+            }
+            monitor::ToWorker::Certificate { public, is_last } => keys.take(public, is_last)?,
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "no configuration came first")),
+        }
+    }
 }
 
 /// Gives up identity and file system. Threads come after this, so that they have none either.
@@ -133,6 +150,7 @@ pub(crate) struct Worker {
     listener_changed: tokio::sync::Notify,
     pub(crate) scratch: Scratch,
     settings: RefCell<Settings>,
+    keys: RefCell<Keys>,
     mailboxes: RefCell<HashMap<SessionId, Mail>>,
     logs: RefCell<Logs>,
     zone: TimeZone,
@@ -152,6 +170,8 @@ struct Settings {
     config: Config,
     files: Files,
     policy: Arc<Policy>,
+    /// What TLS sessions are begun with.
+    tls: Option<Arc<Site>>,
 }
 
 /// What came along with a configuration.
@@ -159,20 +179,28 @@ struct Settings {
 struct Wanted {
     banner: bool,
     user_list: bool,
+    authorities: bool,
     passive_address: Option<std::net::Ipv4Addr>,
 }
 
 impl Settings {
-    fn read(text: &[u8], wanted: Wanted, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
+    fn read(text: &[u8], wanted: Wanted, descriptors: Vec<OwnedFd>, keys: &Keys) -> io::Result<Self> {
         let loaded = wharf_config::parse(text, None, &Config::default()).map_err(|_| {
             io::Error::new(io::ErrorKind::InvalidData, "the configuration cannot be read again")
         })?;
         let mut descriptors = descriptors.into_iter();
         let banner = read_file(wanted.banner, &mut descriptors)?;
         let user_list = read_file(wanted.user_list, &mut descriptors)?;
-        let files = Files { banner, user_list, passive_address: wanted.passive_address };
+        let authorities = read_file(wanted.authorities, &mut descriptors)?;
+        let tls = keys.site(&loaded.config, authorities.as_deref())?;
+        let files = Files {
+            banner,
+            user_list,
+            passive_address: wanted.passive_address,
+            has_certificate: tls.is_some(),
+        };
         let policy = Arc::new(policy::policy(&loaded.config, &files));
-        Ok(Self { config: loaded.config, files, policy })
+        Ok(Self { config: loaded.config, files, policy, tls })
     }
 }
 
@@ -281,6 +309,18 @@ impl Worker {
 
     pub(crate) fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.settings.borrow().policy)
+    }
+
+    /// Begins TLS for one session; `None` when there is no certificate.
+    pub(crate) fn begin_tls(&self) -> Option<ServerSide> {
+        let site = self.settings.borrow().tls.clone()?;
+        match site.session() {
+            Ok(side) => Some(side),
+            Err(fault) => {
+                wharf_os::say!("wharfd: session: TLS cannot be begun: {fault}");
+                None
+            }
+        }
     }
 
     pub(crate) fn files(&self) -> Files {
@@ -393,8 +433,13 @@ impl Worker {
         match answer {
             Ok((monitor::Admission::Welcome, _)) => (Welcome::Ok, policy),
             Ok((monitor::Admission::Oops { text }, _)) => (Welcome::Oops(text), policy),
-            Ok((monitor::Admission::WelcomeBy { text, banner, user_list, passive_address }, descriptors)) => {
-                match Settings::read(&text, Wanted { banner, user_list, passive_address }, descriptors) {
+            Ok((
+                monitor::Admission::WelcomeBy { text, banner, user_list, authorities, passive_address },
+                descriptors,
+            )) => {
+                let wanted = Wanted { banner, user_list, authorities, passive_address };
+                let read = Settings::read(&text, wanted, descriptors, &self.keys.borrow());
+                match read {
                     Ok(settings) => (Welcome::Ok, settings.policy),
                     Err(error) => {
                         wharf_os::say!("wharfd: session: the rules for one client cannot be used: {error}");
@@ -439,9 +484,22 @@ async fn drained(worker: &Rc<Worker>) {
 async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
     while let Some(mut received) = worker.monitor.receive(&worker.scratch).await? {
         match received.message {
-            monitor::ToWorker::Configure { text, banner, user_list, passive_address } => {
-                let wanted = Wanted { banner, user_list, passive_address };
-                match Settings::read(&text, wanted, received.descriptors) {
+            monitor::ToWorker::Keyholder => {
+                let reached =
+                    received.descriptor().map_or(Ok(()), |link| worker.keys.borrow_mut().reach(link));
+                if let Err(error) = reached {
+                    wharf_os::say!("wharfd: session: cannot reach the keyholder: {error}");
+                }
+            }
+            monitor::ToWorker::Certificate { public, is_last } => {
+                if let Err(error) = worker.keys.borrow_mut().take(public, is_last) {
+                    wharf_os::say!("wharfd: session: a certificate cannot be used: {error}");
+                }
+            }
+            monitor::ToWorker::Configure { text, banner, user_list, authorities, passive_address } => {
+                let wanted = Wanted { banner, user_list, authorities, passive_address };
+                let read = Settings::read(&text, wanted, received.descriptors, &worker.keys.borrow());
+                match read {
                     Ok(settings) => *worker.settings.borrow_mut() = settings,
                     Err(error) => wharf_os::say!("wharfd: session: keeps its configuration: {error}"),
                 }

@@ -43,6 +43,13 @@ chapter! {
         /// else, set pam_service_name to nothing.
         virtual_users_file: text = UNSET, Main, NextSession, Own, Done;
 
+        /// Lets clients take the control connection out of TLS again after the login (CCC, RFC 4217).
+        ///
+        /// Some firewalls have to read the commands to let data connections through. Everybody on the way can then
+        /// read and change the commands; data connections stay encrypted. Needs ssl_enable. Prefer a range of
+        /// passive ports that the firewall lets in.
+        ccc_enable: bool = false, User, NextSession, Own, Done;
+
         /// The most entries of a directory that are listed in the order of their names.
         ///
         /// Larger directories are sent in the order of the disk, at once and without being held in memory. When

@@ -56,9 +56,17 @@ fn virtual_users_are_never_asked_for(config: &Config) -> Option<Problem> {
 }
 
 fn passwords_travel_in_clear(config: &Config) -> Option<Problem> {
-    (config.access.local_enable && !config.tls.ssl_enable).then(|| {
-        Problem::note("passwords and files cross the network in clear")
-            .suggest("keep the server inside a network you trust, or inside a tunnel")
+    if !config.access.local_enable {
+        return None;
+    }
+    if !config.tls.ssl_enable {
+        let problem = Problem::note("passwords and files cross the network in clear");
+        return Some(problem.suggest("set ssl_enable=YES, or keep the server inside a network you trust"));
+    }
+    (!config.tls.force_local_logins_ssl).then(|| {
+        Problem::note("passwords of clients that do not ask for TLS cross the network in clear")
+            .quote(line(config, "force_local_logins_ssl"))
+            .suggest("remove the line when all clients can encrypt")
     })
 }
 

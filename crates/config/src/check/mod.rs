@@ -14,6 +14,7 @@ mod order;
 mod paths;
 mod patterns;
 mod states;
+mod tls;
 mod unset;
 mod writing;
 
@@ -31,7 +32,7 @@ pub(crate) use unset::left_out;
 /// A rule: looks at a configuration and finds a problem, or none.
 type Rule = fn(&Config) -> Option<Problem>;
 
-const ALL_RULES: [&[Rule]; 9] = [
+const ALL_RULES: [&[Rule]; 10] = [
     network::RULES,
     limits::RULES,
     logins::RULES,
@@ -41,6 +42,7 @@ const ALL_RULES: [&[Rule]; 9] = [
     commands::RULES,
     paths::RULES,
     logs::RULES,
+    tls::RULES,
 ];
 
 /// Checks the rules across options, and lists what is set but not carried out.
@@ -59,7 +61,10 @@ pub fn check(config: &Config) -> Vec<Problem> {
 impl Loaded {
     /// Checks as [`check`] does, and says of each problem in which file and line its option was set.
     pub fn check(&self) -> Vec<Problem> {
-        self.placed(check(&self.config))
+        let mut problems = check(&self.config);
+        problems.extend(tls::demanded_and_off(self));
+        problems.sort_by_key(|problem| problem.severity);
+        self.placed(problems)
     }
 
     /// Checks as [`crate::check_site`] does, and says in which file and line an option was set.
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_worst_problems_come_first() {
-        let config = parse(b"ssl_enable=YES\nuse_sendfile=NO\npasv_max_port=2000", None, &Config::default());
+        let config = parse(b"ftp_enable=NO\nuse_sendfile=NO\npasv_max_port=2000", None, &Config::default());
         let severities: Vec<_> = check(&config.unwrap().config).iter().map(|p| p.severity).collect();
         assert!(severities.is_sorted() && severities.len() > 2, "{severities:?}");
     }

@@ -106,6 +106,7 @@ impl Monitor {
                         text: config.to_text(),
                         banner: files.banner.is_some(),
                         user_list: files.user_list.is_some(),
+                        authorities: files.authorities.is_some(),
                         passive_address: self.settings.passive_address,
                     };
                     if let Some(known) = self.workers.known(visitor.worker, visitor.session) {
@@ -224,6 +225,15 @@ fn layered(site: &Config, file: &Path) -> Result<(Config, Files), Vec<u8>> {
         .collect();
     if !bad.is_empty() {
         return Err(told(&bad));
+    }
+    // Security: without the site's certificates, what is meant to be encrypted would go in clear.
+    if loaded.config.tls.ssl_enable && !site.tls.ssl_enable {
+        wharf_os::say!(
+            "wharfd: monitor: {}: ssl_enable=YES for some clients needs ssl_enable=YES for the site, whose \
+             certificates all share; these clients are turned away",
+            file.display()
+        );
+        return Err(b"SSL: cannot load RSA certificate".to_vec());
     }
     let files = Files::open(&loaded.config).map_err(String::into_bytes)?;
     Ok((loaded.config, files))

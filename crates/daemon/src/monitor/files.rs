@@ -19,6 +19,8 @@ pub(super) struct Files {
     pub(super) banner: Option<Watched>,
     /// `userlist_file` with `userlist_enable`.
     pub(super) user_list: Option<Watched>,
+    /// `ca_certs_file` with `ssl_enable`.
+    pub(super) authorities: Option<Watched>,
 }
 
 /// An open file, and what it looked like when it was opened.
@@ -50,12 +52,19 @@ impl Files {
             .filter(|_| wants_list)
             .map(|path| open(path, "user list"))
             .transpose()?;
-        Ok(Self { banner, user_list })
+        let authorities = config
+            .tls
+            .ca_certs_file
+            .as_ref()
+            .filter(|_| config.tls.ssl_enable)
+            .map(authorities)
+            .transpose()?;
+        Ok(Self { banner, user_list, authorities })
     }
 
     /// The descriptors for a worker, in the order of the message.
     pub(super) fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
-        [&self.banner, &self.user_list]
+        [&self.banner, &self.user_list, &self.authorities]
             .into_iter()
             .flatten()
             .map(|watched| watched.file.as_fd().try_clone_to_owned())
@@ -64,9 +73,14 @@ impl Files {
 
     /// Opens a file again that was replaced or changed; true when there was one.
     pub(super) fn follow_changes(&mut self, config: &Config) -> bool {
-        let names = [config.messages.banner_file.as_ref(), config.access.userlist_file.as_ref()];
+        let names = [
+            config.messages.banner_file.as_ref(),
+            config.access.userlist_file.as_ref(),
+            config.tls.ca_certs_file.as_ref(),
+        ];
         let mut changed = false;
-        for (file, name) in [&mut self.banner, &mut self.user_list].into_iter().zip(names) {
+        let files = [&mut self.banner, &mut self.user_list, &mut self.authorities];
+        for (file, name) in files.into_iter().zip(names) {
             if let (Some(open), Some(name)) = (file.as_ref(), name)
                 && let Some(newer) = newer(open, name)
             {
@@ -101,6 +115,12 @@ fn open(name: &[u8], what: &str) -> Result<Watched, String> {
     File::open(path(name))
         .and_then(watch)
         .map_err(|error| format!("cannot read {what} file:{} ({error})", path(name).display()))
+}
+
+fn authorities(name: &bstr::BString) -> Result<Watched, String> {
+    File::open(path(name))
+        .and_then(watch)
+        .map_err(|error| format!("SSL: could not load verify file: {}: {error}", path(name).display()))
 }
 
 fn path(name: &[u8]) -> &Path {

@@ -10,12 +10,15 @@
 //! | who comes in, and as whom | `login.rs`, `served.rs` |
 //! | identities and their brokers | `brokers.rs`, `rules.rs` |
 //! | workers and listener | `workers.rs` |
+//! | keys, and the keyholder | `keys.rs`, `pairs.rs` |
 
 mod brokers;
 mod door;
 mod files;
+mod keys;
 mod login;
 mod logs;
+mod pairs;
 mod powers;
 pub mod resolver;
 mod rules;
@@ -37,11 +40,13 @@ use wharf_os::title::Title;
 pub use site::{Share, Site};
 
 use brokers::Brokers;
+use keys::Keys;
 use login::Attempts;
 use site::{Settings, report};
 use workers::{Listener, Workers};
 
-/// How often rotated logs and changed lists are looked for while somebody is connected.
+/// How often rotated logs and changed lists are looked for while somebody is connected, and renewed certificates while
+/// there are any.
 const LOOK_AROUND: Duration = Duration::from_secs(2);
 
 /// How much longer than its drain the server waits before it ends what is left.
@@ -132,6 +137,7 @@ mod key {
     pub(super) const BROKER: u64 = 3 << 56;
     pub(super) const ATTEMPT: u64 = 4 << 56;
     pub(super) const DOOR: u64 = 5 << 56;
+    pub(super) const KEYHOLDER: u64 = 6 << 56;
     pub(super) const NUMBER: u64 = (1 << 56) - 1;
 }
 
@@ -142,6 +148,7 @@ struct Monitor {
     logs: logs::Logs,
     poller: Poller,
     signals: Signals,
+    keys: Keys,
     listener: Listener,
     workers: Workers,
     brokers: Brokers,
@@ -177,6 +184,8 @@ enum Due {
     NameOver,
     /// The broker with this number may be idle.
     BrokerIdle,
+    /// The successor of the keyholder, which died at once, is to be started.
+    Keyholder,
     /// The successor of the listener, which died at once, is to be started.
     Listener,
     /// The successor of the worker with this number, which died at once, is to be started.
@@ -210,8 +219,12 @@ impl Monitor {
         let poller = Poller::new()?;
         poller.add(&signals, key::SIGNALS, Interest::Read)?;
         powers::give_up_the_rest()?;
+        let mut keys = Keys::start(&poller, &settings.config)?;
+        let listener = Listener::start(&poller, &settings.text, 0)
+            .inspect_err(|_| keys.child().into_iter().for_each(|child| drop(workers::end(child))))?;
         let mut monitor = Self {
-            listener: Listener::start(&poller, &settings.text, 0)?,
+            keys,
+            listener,
             site,
             settings,
             files,
@@ -260,7 +273,7 @@ impl Monitor {
         let attempts = self.attempts.children().chain(self.door.children());
         let brokers = self.brokers.children();
         let (listener, workers) = (self.listener.child(), self.workers.children());
-        for child in attempts.chain(brokers).chain(workers).chain([listener]) {
+        for child in attempts.chain(brokers).chain(workers).chain([listener]).chain(self.keys.child()) {
             workers::end(child);
         }
     }
@@ -274,6 +287,7 @@ impl Monitor {
             key::BROKER => self.hear_broker(number, event),
             key::ATTEMPT => self.hear_attempt(number),
             key::DOOR => self.hear_door(number),
+            key::KEYHOLDER => self.hear_keyholder(number),
             _ => {}
         }
     }
@@ -305,16 +319,19 @@ impl Monitor {
             }
         }
         self.listener.configure(&self.poller, &self.settings.text);
+        self.hand_out_keys();
         self.configure_workers();
         self.hand_out_logs();
         wharf_os::say!("wharfd: reload: the new configuration is in force for new sessions");
     }
 
-    fn read_again(&self) -> Result<(Settings, logs::Logs, files::Files), Vec<wharf_config::Problem>> {
+    fn read_again(&mut self) -> Result<(Settings, logs::Logs, files::Files), Vec<wharf_config::Problem>> {
         let problem = |text: String| vec![wharf_config::Problem::error(text)];
         let settings = self.site.settings()?;
         let logs = logs::Logs::open(&settings.config, self.site.is_share()).map_err(problem)?;
         let files = files::Files::open(&settings.config).map_err(problem)?;
+        // The last, for it acts at once.
+        self.keys.renew(&self.poller, &settings.config).map_err(|problem| vec![problem])?;
         Ok((settings, logs, files))
     }
 
@@ -333,7 +350,9 @@ impl Monitor {
 
     fn next_time(&self) -> Option<Duration> {
         let due = self.later.peek().map(|later| later.at);
-        let look = self.workers.anybody_here().then(|| self.looked_around + LOOK_AROUND);
+        // A client is shown a certificate before it says anything to us.
+        let looks = self.workers.anybody_here() || self.settings.config.tls.ssl_enable;
+        let look = looks.then(|| self.looked_around + LOOK_AROUND);
         let next = [due, look, self.end].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -348,6 +367,7 @@ impl Monitor {
                 Due::NameOver => self.name_over(later.number),
                 Due::KeeperOver => self.keeper_ended(later.number),
                 Due::BrokerIdle => self.broker_idle(later.number),
+                Due::Keyholder => self.replace_keyholder(),
                 Due::Listener => self.replace_listener(),
                 Due::Worker => self.replace_worker(),
             }
@@ -358,7 +378,7 @@ impl Monitor {
         self.later.push(Later { at: Instant::now() + wait, number, due });
     }
 
-    /// Notices rotated logs and changed lists.
+    /// Notices rotated logs, changed lists and renewed certificates.
     fn look_around(&mut self) {
         if self.looked_around.elapsed() < LOOK_AROUND {
             return;
@@ -370,5 +390,6 @@ impl Monitor {
         if self.files.follow_changes(&self.settings.config) {
             self.configure_workers();
         }
+        self.follow_keys();
     }
 }

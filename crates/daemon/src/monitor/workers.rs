@@ -20,7 +20,7 @@ use crate::outbox::Outbox;
 
 /// A role that dies sooner than this after its start is started again only after as long: something is wrong with
 /// it, and trying faster would not mend it.
-const TOO_SOON: Duration = Duration::from_secs(1);
+pub(super) const TOO_SOON: Duration = Duration::from_secs(1);
 
 /// The listener process.
 pub(super) struct Listener {
@@ -100,6 +100,10 @@ impl Workers {
         self.running.is_empty()
     }
 
+    pub(super) fn numbers(&self) -> Vec<u32> {
+        self.running.keys().copied().collect()
+    }
+
     pub(super) fn children(&mut self) -> impl Iterator<Item = &mut Child> {
         self.running.values_mut().map(|worker| &mut worker.child)
     }
@@ -170,6 +174,9 @@ impl Monitor {
             .descriptor("listener", for_worker.as_fd())
             .start()?;
         let mut link = Outbox::watch(&self.poller, ours, key::WORKER | u64::from(number))?;
+        for (message, descriptors) in self.first_keys()? {
+            link.send(&self.poller, message, descriptors)?;
+        }
         let (configure, descriptors) = self.configuration()?;
         link.send(&self.poller, configure, descriptors)?;
         let (logs, descriptors) = self.logs.hand_over()?;
@@ -186,6 +193,7 @@ impl Monitor {
             text: self.settings.text.clone(),
             banner: self.files.banner.is_some(),
             user_list: self.files.user_list.is_some(),
+            authorities: self.files.authorities.is_some(),
             passive_address: self.settings.passive_address,
         };
         Ok((message, self.files.descriptors()?))
@@ -204,7 +212,7 @@ impl Monitor {
     }
 
     fn tell_all(&mut self, words: impl Fn(&Self) -> io::Result<(ToWorker, Vec<OwnedFd>)>) {
-        for number in self.workers.running.keys().copied().collect::<Vec<_>>() {
+        for number in self.workers.numbers() {
             match words(self) {
                 Ok((message, descriptors)) => self.tell_worker(number, message, descriptors),
                 Err(error) => wharf_os::say!("wharfd: monitor: a worker could not be told: {error}"),
@@ -373,7 +381,7 @@ impl Monitor {
                 return self.in_time(TOO_SOON, 0, Due::Listener);
             }
         }
-        for number in self.workers.running.keys().copied().collect::<Vec<_>>() {
+        for number in self.workers.numbers() {
             if let Err(error) = self.introduce(number) {
                 wharf_os::say!("wharfd: monitor: a worker cannot be brought to the listener: {error}");
             }

@@ -61,6 +61,12 @@ impl Decoder {
         }
     }
 
+    /// Tells how many octets wait for the end of their line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Gives the next whole line, if there is one.
     ///
     /// LF ends a line and takes all CRs right before it along; a bare CR is an octet like any other.

@@ -117,7 +117,7 @@ impl Transfer<'_> {
         }
     }
 
-    async fn write_all(&self, connection: &AsyncFd<OwnedFd>, octets: &[u8]) -> Result<()> {
+    pub(super) async fn write_all(&self, connection: &AsyncFd<OwnedFd>, octets: &[u8]) -> Result<()> {
         let mut left = octets;
         while !left.is_empty() {
             let step = connection.async_io(Interest::WRITABLE, |connection| {
@@ -130,7 +130,12 @@ impl Transfer<'_> {
     }
 
     /// Reads a piece of a file, on a thread of its own when that would wait for the disk; empty at the end.
-    async fn read_piece(&self, file: &Arc<OwnedFd>, position: u64, wanted: usize) -> Result<Vec<u8>> {
+    pub(super) async fn read_piece(
+        &self,
+        file: &Arc<OwnedFd>,
+        position: u64,
+        wanted: usize,
+    ) -> Result<Vec<u8>> {
         if cached(file, position) == Cached::Yes {
             return read_at(file, position, wanted).map_err(|error| file_error(&error));
         }
@@ -147,7 +152,7 @@ fn read_at(file: &OwnedFd, position: u64, wanted: usize) -> io::Result<Vec<u8>> 
     Ok(piece)
 }
 
-fn write_at(file: &OwnedFd, position: &mut u64, octets: &[u8]) -> Result<()> {
+pub(super) fn write_at(file: &OwnedFd, position: &mut u64, octets: &[u8]) -> Result<()> {
     let mut left = octets;
     while !left.is_empty() {
         let written =

@@ -3,6 +3,7 @@
 //! | small files | [`small`]: sent whole, without waiting |
 //! | octets that nothing changes | [`image`]: spliced through a pooled pipe, never copied by us |
 //! | lines that change, and sources that cannot be spliced | [`copy`] |
+//! | what TLS changes | [`secure`] |
 //! | not faster than | [`rate`] |
 //! | not at the cost of others | [`turns`] |
 //!
@@ -13,6 +14,7 @@ mod image;
 mod line_ends;
 mod pipes;
 mod rate;
+mod secure;
 mod small;
 mod turns;
 
@@ -28,6 +30,7 @@ use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
 pub(crate) use pipes::Pipes;
+pub(crate) use secure::Secure;
 pub(crate) use small::{Attempt, send_small};
 pub(crate) use turns::Turns;
 
@@ -45,6 +48,14 @@ pub(crate) enum Source {
     Listing(Arc<OwnedFd>),
 }
 
+/// The data connection.
+pub(crate) enum Connection {
+    /// As TCP has it.
+    Clear(OwnedFd),
+    /// In TLS.
+    Secure(Box<Secure>),
+}
+
 /// What a worker lends to its transfers.
 pub(crate) struct Tools {
     /// Whose turn it is.
@@ -60,20 +71,14 @@ pub(crate) async fn run(
     tools: &Tools,
     wish: Move,
     source: Source,
-    connection: OwnedFd,
+    connection: Connection,
     stall: Option<Duration>,
     progress: &Cell<u64>,
 ) -> Outcome {
     let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate), turn: tools.turns.begin() };
-    let moved = match (wish.direction, source) {
-        (Direction::Download, Source::Listing(pipe)) => transfer.send_pipe(&pipe, connection).await,
-        (Direction::Download, Source::File(file)) if wish.ascii => {
-            transfer.send_lines(file, wish.at, connection).await
-        }
-        (Direction::Download, Source::File(file)) => transfer.send_file(file, wish.at, connection).await,
-        (Direction::Upload, Source::File(file)) => transfer.receive(file, wish, connection).await,
-        // No machine asks for this: a listing is never written to.
-        (Direction::Upload, Source::Listing(_)) => Err(Outcome::FileFailed(Failure::WrongKind)),
+    let moved = match connection {
+        Connection::Clear(connection) => transfer.move_clear(source, wish, connection).await,
+        Connection::Secure(secure) => Box::pin(transfer.move_secure(source, wish, *secure)).await,
     };
     match moved {
         Ok(()) => Outcome::Complete,
@@ -93,6 +98,19 @@ struct Transfer<'a> {
 type Result<T> = std::result::Result<T, Outcome>;
 
 impl Transfer<'_> {
+    async fn move_clear(&self, source: Source, wish: Move, connection: OwnedFd) -> Result<()> {
+        match (wish.direction, source) {
+            (Direction::Download, Source::Listing(pipe)) => self.send_pipe(&pipe, connection).await,
+            (Direction::Download, Source::File(file)) if wish.ascii => {
+                self.send_lines(file, wish.at, connection).await
+            }
+            (Direction::Download, Source::File(file)) => self.send_file(file, wish.at, connection).await,
+            (Direction::Upload, Source::File(file)) => self.receive(file, wish, connection).await,
+            // No machine asks for this: a listing is never written to.
+            (Direction::Upload, Source::Listing(_)) => Err(Outcome::FileFailed(Failure::WrongKind)),
+        }
+    }
+
     fn count(&self, octets: usize) {
         self.progress.set(self.progress.get() + octets as u64);
     }

@@ -46,7 +46,7 @@ fn download(wish: Move, file: std::fs::File) -> (Outcome, Vec<u8>, u64) {
     });
     let progress = Cell::new(0);
     let source = Source::File(Arc::new(file.into()));
-    let outcome = on_the_loop(run(&tools(), wish, source, ours, None, &progress));
+    let outcome = on_the_loop(run(&tools(), wish, source, Connection::Clear(ours), None, &progress));
     (outcome, reader.join().unwrap(), progress.get())
 }
 
@@ -54,7 +54,7 @@ fn upload(wish: Move, sent: Vec<u8>, file: &std::fs::File) -> Outcome {
     let (ours, mut peer) = connection();
     let writer = thread::spawn(move || peer.write_all(&sent).unwrap());
     let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
-    let outcome = on_the_loop(run(&tools(), wish, source, ours, None, &Cell::new(0)));
+    let outcome = on_the_loop(run(&tools(), wish, source, Connection::Clear(ours), None, &Cell::new(0)));
     writer.join().unwrap();
     outcome
 }
@@ -124,7 +124,14 @@ fn a_peer_that_goes_away_is_a_network_failure() {
     let (ours, peer) = connection();
     drop(peer);
     let source = Source::File(Arc::new(file_with(&pattern(30_000_000)).into()));
-    let outcome = on_the_loop(run(&tools(), wish(Direction::Download), source, ours, None, &Cell::new(0)));
+    let outcome = on_the_loop(run(
+        &tools(),
+        wish(Direction::Download),
+        source,
+        Connection::Clear(ours),
+        None,
+        &Cell::new(0),
+    ));
     assert_eq!(outcome, Outcome::NetworkFailed);
 }
 
@@ -133,7 +140,14 @@ fn a_peer_that_never_reads_stalls() {
     let (ours, _peer) = connection();
     let source = Source::File(Arc::new(file_with(&pattern(30_000_000)).into()));
     let limit = Some(Duration::from_millis(50));
-    let outcome = on_the_loop(run(&tools(), wish(Direction::Download), source, ours, limit, &Cell::new(0)));
+    let outcome = on_the_loop(run(
+        &tools(),
+        wish(Direction::Download),
+        source,
+        Connection::Clear(ours),
+        limit,
+        &Cell::new(0),
+    ));
     assert_eq!(outcome, Outcome::Stalled);
 }
 
@@ -147,7 +161,14 @@ fn without_pipes_transfers_are_slower_and_whole() {
         got
     });
     let source = Source::File(Arc::new(file_with(&pattern(3_000_001)).into()));
-    let sent = on_the_loop(run(&poor(), wish(Direction::Download), source, ours, None, &Cell::new(0)));
+    let sent = on_the_loop(run(
+        &poor(),
+        wish(Direction::Download),
+        source,
+        Connection::Clear(ours),
+        None,
+        &Cell::new(0),
+    ));
     assert_eq!(sent, Outcome::Complete);
     assert!(reader.join().unwrap() == pattern(3_000_001));
 
@@ -155,7 +176,14 @@ fn without_pipes_transfers_are_slower_and_whole() {
     let writer = thread::spawn(move || peer.write_all(&pattern(3_000_001)).unwrap());
     let file = tempfile::tempfile().unwrap();
     let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
-    let received = on_the_loop(run(&poor(), wish(Direction::Upload), source, ours, None, &Cell::new(0)));
+    let received = on_the_loop(run(
+        &poor(),
+        wish(Direction::Upload),
+        source,
+        Connection::Clear(ours),
+        None,
+        &Cell::new(0),
+    ));
     writer.join().unwrap();
     assert_eq!(received, Outcome::Complete);
     assert!(content(file) == pattern(3_000_001));
@@ -275,7 +303,10 @@ fn what_a_full_connection_takes_of_a_small_file_is_counted_and_the_rest_follows(
     let source = Source::File(Arc::new(file.into()));
     let rest = Move { at: ahead, ..wish };
     let progress = Cell::new(ahead);
-    assert_eq!(on_the_loop(run(&tools(), rest, source, ours, None, &progress)), Outcome::Complete);
+    assert_eq!(
+        on_the_loop(run(&tools(), rest, source, Connection::Clear(ours), None, &progress)),
+        Outcome::Complete
+    );
     assert_eq!(progress.get(), 32 * 1024);
     let got = reader.join().unwrap();
     assert!(got == pattern(32 * 1024), "octets differ after {ahead}");
@@ -290,7 +321,14 @@ fn an_upload_that_is_here_already_is_whole_and_one_that_was_reset_is_not() {
         let file = tempfile::tempfile().unwrap();
         let source = Source::File(Arc::new(file.try_clone().unwrap().into()));
         let progress = Cell::new(0);
-        let outcome = on_the_loop(run(&tools(), wish(Direction::Upload), source, ours, None, &progress));
+        let outcome = on_the_loop(run(
+            &tools(),
+            wish(Direction::Upload),
+            source,
+            Connection::Clear(ours),
+            None,
+            &progress,
+        ));
         assert_eq!((outcome, progress.get()), (Outcome::Complete, length as u64));
         assert!(content(file) == pattern(length), "{length} octets differ");
     }
@@ -300,6 +338,13 @@ fn an_upload_that_is_here_already_is_whole_and_one_that_was_reset_is_not() {
     peer.write_all(b"octets").unwrap();
     drop(peer);
     let source = Source::File(Arc::new(tempfile::tempfile().unwrap().into()));
-    let outcome = on_the_loop(run(&tools(), wish(Direction::Upload), source, ours, None, &Cell::new(0)));
+    let outcome = on_the_loop(run(
+        &tools(),
+        wish(Direction::Upload),
+        source,
+        Connection::Clear(ours),
+        None,
+        &Cell::new(0),
+    ));
     assert_eq!(outcome, Outcome::NetworkFailed);
 }
