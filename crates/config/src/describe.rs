@@ -3,6 +3,7 @@
 //! For `wharfd check`, so that a person can compare what was meant with what was written. Each line
 //! says what is so, not which option made it so; that is `explain.rs`.
 
+mod encryption;
 mod traffic;
 
 use bstr::BString;
@@ -63,36 +64,8 @@ fn listening(config: &Config) -> Vec<String> {
     if config.access.tcp_wrappers {
         sentences.push("for clients that hosts.allow and hosts.deny admit".to_owned());
     }
-    sentences.extend(encryption(config));
+    sentences.extend(encryption::sentences(config));
     sentences
-}
-
-fn encryption(config: &Config) -> Vec<String> {
-    let tls = &config.tls;
-    if !tls.ssl_enable {
-        return vec!["without encryption".to_owned()];
-    }
-    let how = if tls.implicit_ssl { "with TLS from the first octet" } else { "with TLS for who asks for it" };
-    let mut sentences = vec![how.to_owned()];
-    if config.access.local_enable {
-        sentences.push(demanded("users with an account", tls.force_local_logins_ssl, tls.force_local_data_ssl));
-    }
-    if config.anonymous.anonymous_enable {
-        sentences.push(match tls.allow_anon_ssl || tls.force_anon_logins_ssl {
-            true => demanded("anonymous users", tls.force_anon_logins_ssl, tls.force_anon_data_ssl),
-            false => "anonymous users may not encrypt".to_owned(),
-        });
-    }
-    sentences
-}
-
-fn demanded(who: &str, logins: bool, data: bool) -> String {
-    match (logins, data) {
-        (true, true) => format!("{who} must encrypt logins and data"),
-        (true, false) => format!("{who} must encrypt logins, and may encrypt data"),
-        (false, true) => format!("{who} must encrypt data, and may encrypt logins"),
-        (false, false) => format!("{who} may encrypt"),
-    }
 }
 
 fn logins(config: &Config) -> Vec<String> {

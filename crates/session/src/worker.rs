@@ -37,6 +37,9 @@ use crate::tls::Keys;
 /// How much of a banner or user list is read; vsftpd's number.
 const FILE_LIMIT: usize = 100_000;
 
+/// How much of `ca_certs_file` is read: the bundles of distributions have a quarter of a megabyte.
+const AUTHORITIES_LIMIT: usize = 4 << 20;
+
 /// Runs the session role until the monitor goes away or the drain is over.
 ///
 /// Descriptors: `monitor` and `listener`. The first message of the monitor is the configuration.
@@ -189,9 +192,9 @@ impl Settings {
             io::Error::new(io::ErrorKind::InvalidData, "the configuration cannot be read again")
         })?;
         let mut descriptors = descriptors.into_iter();
-        let banner = read_file(wanted.banner, &mut descriptors)?;
-        let user_list = read_file(wanted.user_list, &mut descriptors)?;
-        let authorities = read_file(wanted.authorities, &mut descriptors)?;
+        let banner = read_file(wanted.banner, &mut descriptors, FILE_LIMIT)?;
+        let user_list = read_file(wanted.user_list, &mut descriptors, FILE_LIMIT)?;
+        let authorities = read_file(wanted.authorities, &mut descriptors, AUTHORITIES_LIMIT)?;
         let tls = keys.site(&loaded.config, authorities.as_deref())?;
         let files = Files {
             banner,
@@ -205,16 +208,27 @@ impl Settings {
 }
 
 /// Reads a file from its beginning, whatever others with the same descriptor have read of it.
-fn read_file(wanted: bool, descriptors: &mut impl Iterator<Item = OwnedFd>) -> io::Result<Option<Vec<u8>>> {
+fn read_file(
+    wanted: bool,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+    limit: usize,
+) -> io::Result<Option<Vec<u8>>> {
     if !wanted {
         return Ok(None);
     }
     let file = descriptors
         .next()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a file was announced and did not come"))?;
-    let mut content = vec![0; FILE_LIMIT];
-    let read = rustix::io::pread(&file, &mut *content, 0)?;
+    let mut content = vec![0; limit];
+    let mut read = 0;
+    while let Some(room) = content.get_mut(read..).filter(|room| !room.is_empty()) {
+        match rustix::io::pread(&file, room, read as u64)? {
+            0 => break,
+            more => read += more,
+        }
+    }
     content.truncate(read);
+    content.shrink_to_fit();
     Ok(Some(content))
 }
 

@@ -19,7 +19,8 @@ chapter! {
         /// Begins with TLS at once, before the greeting.
         ///
         /// The old way, usually on port 990; set listen_port as well. Data connections need PROT P all the same.
-        implicit_ssl: bool = false, Main, NextSession, Better("nothing is ever said in clear"), Done;
+        /// Clients that are turned away at once, because there are too many, are told so in clear.
+        implicit_ssl: bool = false, Main, NextSession, Same, Done;
 
         /// Lets anonymous sessions use TLS.
         ///

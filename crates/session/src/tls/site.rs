@@ -65,10 +65,15 @@ impl Keys {
         }
     }
 
-    /// What sessions of this configuration are begun with; `None` without `ssl_enable` or without certificates.
+    /// What sessions of this configuration are begun with; `None` without `ssl_enable`.
+    ///
+    /// Security: without certificates it is an error, for a site that wants encryption must not go on in clear.
     pub(crate) fn site(&self, config: &Config, authorities: Option<&[u8]>) -> io::Result<Option<Arc<Site>>> {
-        let Some(certificates) = self.certificates.clone().filter(|_| config.tls.ssl_enable) else {
+        if !config.tls.ssl_enable {
             return Ok(None);
+        }
+        let Some(certificates) = self.certificates.clone() else {
+            return Err(io::Error::other("ssl_enable is on, and no certificate has come"));
         };
         let settings = settings(config, authorities);
         if !settings.suites.unmapped().is_empty() {
