@@ -74,8 +74,17 @@ impl Account {
 /// Returns what the whole machine could still use, in KiB: what the kernel holds for sockets, tasks and namespaces is gone
 /// from it.
 pub(crate) fn available() -> io::Result<u64> {
+    of_the_machine("MemAvailable:")
+}
+
+/// Returns all the memory of the machine, in KiB.
+pub(crate) fn installed() -> io::Result<u64> {
+    of_the_machine("MemTotal:")
+}
+
+fn of_the_machine(name: &str) -> io::Result<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
-    field(&text, "MemAvailable:").ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
+    field(&text, name).ok_or_else(|| io::Error::other(format!("/proc/meminfo has no {name}")))
 }
 
 /// Returns the number after a name at the start of a line.

@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::io::Errno;
@@ -17,6 +17,9 @@ pub(crate) const PIECE: usize = 1 << 20;
 
 /// A server that says nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two sessions of ProFTPD that take the same port at the same moment get 425; so often we ask, as clients do.
+pub(crate) const TRIES: usize = 5;
 
 /// A control connection.
 #[derive(Debug)]
@@ -36,14 +39,39 @@ impl Client {
 
     /// As [`Self::login`], from a given address of this machine.
     pub(crate) fn login_from(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
+        let mut client = Self::connect(source, server)?;
+        client.introduce("anonymous", "bench@example.org")?;
+        Ok(client)
+    }
+
+    /// Has octets moved as they are (RFC 959 §3.1.1.3). Some servers convert line ends without this word, others never do.
+    pub(crate) fn binary(mut self) -> io::Result<Self> {
+        self.command("TYPE I\r\n", '2')?;
+        Ok(self)
+    }
+
+    /// As [`Self::login`], with an account of this machine.
+    pub(crate) fn login_as(server: SocketAddr, user: &str, password: &str) -> io::Result<Self> {
+        let mut client = Self::connect(HOME, server)?;
+        client.introduce(user, password)?;
+        Ok(client)
+    }
+
+    fn introduce(&mut self, user: &str, password: &str) -> io::Result<()> {
+        self.control.get_ref().write_all(format!("USER {user}\r\n").as_bytes())?;
+        // Pure-FTPd lets anonymous users in without a password: that is its way, and it is spared the other line.
+        let wants_password = self.answer()?.starts_with('3');
+        if wants_password { self.command(&format!("PASS {password}\r\n"), '2') } else { self.expect('2') }
+    }
+
+    /// Connects and waits for the greeting.
+    fn connect(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
         let stream = connect(source, server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let control = BufReader::with_capacity(512, stream);
         let mut client = Self { control, server, line: String::with_capacity(128), nowhere: Vec::new() };
         client.reply('2')?;
-        client.command("USER anonymous\r\n", '3')?;
-        client.command("PASS bench@example.org\r\n", '2')?;
         Ok(client)
     }
 
@@ -63,18 +91,28 @@ impl Client {
         self.command("QUIT\r\n", '2')
     }
 
-    /// Asks for data over a new passive connection; returns how many octets came.
-    pub(crate) fn fetch(&mut self, command: &str) -> io::Result<u64> {
+    /// Asks for data over a new passive connection; returns how many octets came, and when.
+    pub(crate) fn fetch(&mut self, command: &str) -> io::Result<Fetched> {
         let data = self.passive()?;
+        let asked = Instant::now();
         self.command(command, '1')?;
         if self.nowhere.is_empty() {
             self.nowhere = vec![0; PIECE];
         }
-        let octets = drain(&data, &mut self.nowhere)?;
+        let (octets, began) = drain(&data, &mut self.nowhere)?;
         // As clients do: a server that lingers (vsftpd does) says 226 only when its own close is acknowledged.
         drop(data);
         self.reply('2')?;
-        Ok(octets)
+        Ok(Fetched { octets, first: began.saturating_duration_since(asked) })
+    }
+
+    /// Sends a few octets over a new passive connection.
+    pub(crate) fn store_octets(&mut self, command: &str, octets: &[u8]) -> io::Result<()> {
+        let mut data = self.passive()?;
+        self.command(command, '1')?;
+        data.write_all(octets)?;
+        drop(data);
+        self.reply('2')
     }
 
     /// Sends a piece so often over a new passive connection.
@@ -89,7 +127,13 @@ impl Client {
     }
 
     fn passive(&mut self) -> io::Result<TcpStream> {
-        self.command("EPSV\r\n", '2')?;
+        for _ in 0..TRIES {
+            self.control.get_ref().write_all(b"EPSV\r\n")?;
+            if !self.answer()?.starts_with("425") {
+                break;
+            }
+        }
+        self.expect('2').map_err(|error| io::Error::other(format!("EPSV: {error}")))?;
         let port = extended_port(&self.line)
             .ok_or_else(|| io::Error::other(format!("no port in the reply to EPSV: {}", self.line)))?;
         let data = connect(HOME, SocketAddr::new(self.server.ip(), port))?;
@@ -98,6 +142,12 @@ impl Client {
     }
 
     fn reply(&mut self, class: char) -> io::Result<()> {
+        self.answer()?;
+        self.expect(class)
+    }
+
+    /// Reads a reply; returns its last line.
+    fn answer(&mut self) -> io::Result<&str> {
         loop {
             self.line.clear();
             if self.control.read_line(&mut self.line)? == 0 {
@@ -106,14 +156,26 @@ impl Client {
             if self.line.as_bytes().get(3) == Some(&b' ')
                 && self.line.starts_with(|c: char| c.is_ascii_digit())
             {
-                break;
+                return Ok(&self.line);
             }
         }
+    }
+
+    /// Judges the reply that was read last.
+    fn expect(&self, class: char) -> io::Result<()> {
         if self.line.starts_with(class) {
             return Ok(());
         }
         Err(io::Error::other(format!("a reply {class}xx was expected, this came: {}", self.line.trim_end())))
     }
+}
+
+/// What came over a data connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fetched {
+    pub(crate) octets: u64,
+    /// From the command to the first octet.
+    pub(crate) first: Duration,
 }
 
 /// Where clients are when it does not matter.
@@ -123,7 +185,11 @@ const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 pub(crate) fn connect(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let attempt = || {
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        bind(&socket, &SocketAddr::new(IpAddr::V4(source), 0))?;
+        // A port chosen by bind(2) must be free of every connection that lingers; connect(2) finds one that is free
+        // of those to the same place, which is many times cheaper.
+        if source != HOME {
+            bind(&socket, &SocketAddr::new(IpAddr::V4(source), 0))?;
+        }
         rustix::net::connect(&socket, &to)?;
         Ok(TcpStream::from(socket))
     };
@@ -132,26 +198,26 @@ pub(crate) fn connect(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream>
 
 /// Octets to send, in memory, not in our address space.
 #[derive(Debug)]
-pub(crate) struct Piece(OwnedFd);
+pub(crate) struct Piece {
+    file: OwnedFd,
+    length: u64,
+}
 
 impl Piece {
-    /// How many octets a piece has.
-    pub(crate) const LENGTH: u64 = 64 << 20;
-
-    /// Makes one, with its pages present.
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Makes one of whole mebibytes, with its pages present.
+    pub(crate) fn new(length: u64) -> io::Result<Self> {
         let file = std::fs::File::from(memfd_create("wharf-bench", MemfdFlags::CLOEXEC)?);
         let block = vec![b'w'; PIECE];
-        for _ in 0..Self::LENGTH / PIECE as u64 {
+        for _ in 0..length / PIECE as u64 {
             (&file).write_all(&block)?;
         }
-        Ok(Self(file.into()))
+        Ok(Self { file: file.into(), length })
     }
 
     fn send(&self, data: &TcpStream) -> io::Result<()> {
         let mut offset = 0;
-        while offset < Self::LENGTH {
-            if sendfile(data, &self.0, Some(&mut offset), PIECE)? == 0 {
+        while offset < self.length {
+            if sendfile(data, &self.file, Some(&mut offset), PIECE)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -159,12 +225,14 @@ impl Piece {
     }
 }
 
-/// Receives to the end without copying; returns how many octets came.
-fn drain(data: &TcpStream, nowhere: &mut [u8]) -> io::Result<u64> {
-    let mut octets = 0;
+/// Receives to the end without copying; returns how many octets came, and when the first of them did.
+fn drain(data: &TcpStream, nowhere: &mut [u8]) -> io::Result<(u64, Instant)> {
+    let (mut octets, mut first) = (0, None);
     loop {
-        match recv(data, &mut *nowhere, RecvFlags::TRUNC) {
-            Ok((_, 0)) => return Ok(octets),
+        let received = recv(data, &mut *nowhere, RecvFlags::TRUNC);
+        let first = *first.get_or_insert_with(Instant::now);
+        match received {
+            Ok((_, 0)) => return Ok((octets, first)),
             Ok((_, count)) => octets += count as u64,
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -191,9 +259,9 @@ mod tests {
     fn what_a_piece_sends_is_drained_in_full() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let data = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let sender =
-            std::thread::spawn(move || Piece::new().unwrap().send(&listener.accept().unwrap().0).unwrap());
-        assert_eq!(drain(&data, &mut vec![0; PIECE]).unwrap(), Piece::LENGTH);
+        let piece = Piece::new(64 << 20).unwrap();
+        let sender = std::thread::spawn(move || piece.send(&listener.accept().unwrap().0).unwrap());
+        assert_eq!(drain(&data, &mut vec![0; PIECE]).unwrap().0, 64 << 20);
         sender.join().unwrap();
     }
 }

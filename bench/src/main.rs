@@ -1,31 +1,35 @@
-//! Measures `wharfd` beside vsftpd: same machine, same work, equal configurations, one command.
+//! Measures `wharfd` beside every server it means to be better than: same machine, same work, one command.
 //!
-//! Both servers run on the loopback of a network namespace of their own, take turns at every piece of work, and are
-//! charged for the processor time of all their processes. What comes out are Markdown pages.
+//! All servers run on the loopback of a network namespace of their own, take turns at every piece of work, and are charged
+//! for the processor time of all their processes. What comes out are Markdown pages with plots.
 #![forbid(unsafe_code)]
 
 mod account;
+mod bare;
 mod client;
+mod compare;
 mod figures;
-mod idle;
 mod load;
 mod options;
+mod peer;
+mod plot;
+mod provide;
 mod report;
 mod server;
 mod stage;
+mod table;
 mod work;
 
 use std::io;
 use std::process::ExitCode;
 
 use options::{Options, Page};
-use server::{Contender, Running};
+use provide::Shelf;
+use server::Field;
 use stage::Stage;
 
 fn main() -> ExitCode {
-    let done = Options::from_arguments(std::env::args_os().skip(1))
-        .and_then(|options| if stage::is_ours() { measure(&options) } else { stage::enter(&options) });
-    match done {
+    match run() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("wharf-bench: {error}");
@@ -34,19 +38,26 @@ fn main() -> ExitCode {
     }
 }
 
+fn run() -> io::Result<ExitCode> {
+    if std::env::args().nth(1).as_deref() == Some(bare::WORD) {
+        return bare::serve(std::env::args().skip(2));
+    }
+    let options = Options::from_arguments(std::env::args_os().skip(1))?;
+    if stage::is_ours() { measure(&options) } else { stage::enter(&options) }
+}
+
 /// Does everything, inside the namespaces made for it.
 fn measure(options: &Options) -> io::Result<ExitCode> {
-    let stage = Stage::set()?;
-    let contenders = Contender::all(options, &stage);
+    let shelf = Shelf::ours()?;
+    let stage = Stage::set(options, &shelf)?;
+    let field = Field::gather(options, &stage, &shelf);
     if options.wants(Page::Compare) {
-        let mut page = report::Page::begin("wharfd beside vsftpd", "compare", &contenders)?;
-        page.comparison(options);
-        page.work(&compare(options, &stage, &contenders)?);
-        page.idle(&idle::compare(options, &contenders)?);
+        let mut page = report::Page::begin("wharfd beside other FTP servers", "compare", &field)?;
+        table::fill(&mut page, options, &compare::compare(options, &stage, &field)?);
         publish(options, Page::Compare, &page)?;
     }
     if options.wants(Page::Load) {
-        publish(options, Page::Load, &load::measure(options, &contenders)?)?;
+        publish(options, Page::Load, &load::measure(options, &field)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,28 +69,4 @@ fn publish(options: &Options, which: Page, page: &report::Page) -> io::Result<()
     page.save(&file)?;
     eprintln!("written to {}", file.display());
     Ok(())
-}
-
-/// Lets the contenders take turns at each piece of work.
-fn compare(options: &Options, stage: &Stage, contenders: &[Contender]) -> io::Result<Vec<figures::Row>> {
-    let running = contenders.iter().map(Running::start).collect::<io::Result<Vec<_>>>()?;
-    let mut rows = Vec::new();
-    for job in work::jobs(options.quick) {
-        eprintln!("{} …", job.name);
-        let mut entrants: Vec<_> =
-            running.iter().filter(|one| job.concerns(one.contender)).map(|one| (one, Vec::new())).collect();
-        for turn in 0..=options.runs() {
-            for (server, samples) in &mut entrants {
-                let sample = job.measure(server, stage)?;
-                // The first turn warms caches and starts brokers; it is not counted.
-                if turn > 0 {
-                    samples.push(sample);
-                }
-            }
-        }
-        rows.extend(
-            entrants.iter().map(|(server, samples)| figures::Row::new(&job, server.contender.name, samples)),
-        );
-    }
-    Ok(rows)
 }

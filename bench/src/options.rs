@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--alone] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
-  compare   speed, processor time and memory: first.md
+const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--alone] [--rows TEXT] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
+  compare   speed, processor time and memory of every server: peers.md
   load      many idle sessions beside many downloads: load.md
-  Without a word both are done. With --alone only wharfd is measured, with --quick less is done; then the pages are
-  printed, and written only when a directory is named.";
+  Without a word both are done. With --alone only wharfd is measured, with --quick less is done, with --rows only the
+  pieces of work whose names hold the text; then the pages are printed, and written only when a directory is named.";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -21,8 +21,10 @@ pub(crate) struct Options {
     pub(crate) alone: bool,
     /// The server to measure; built from this workspace when not named.
     pub(crate) wharfd: Option<PathBuf>,
-    /// The server to measure it by.
-    pub(crate) vsftpd: PathBuf,
+    /// The vsftpd to measure it by; that of the distribution when not named.
+    pub(crate) vsftpd: Option<PathBuf>,
+    /// Only pieces of work whose names hold this.
+    pub(crate) rows: Option<String>,
     /// The directory of the pages; those of a lesser run are only printed unless one is named.
     pub(crate) output: Option<PathBuf>,
 }
@@ -40,7 +42,7 @@ impl Page {
     /// Returns the name of its file.
     pub(crate) fn file(self) -> &'static str {
         match self {
-            Self::Compare => "first.md",
+            Self::Compare => "peers.md",
             Self::Load => "load.md",
         }
     }
@@ -54,7 +56,7 @@ impl Options {
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Self> {
         let usage = || io::Error::other(USAGE);
         let (mut only, mut quick, mut alone) = (None, false, false);
-        let (mut wharfd, mut vsftpd, mut output) = (None, None, None);
+        let (mut wharfd, mut vsftpd, mut output, mut rows) = (None, None, None, None);
         while let Some(argument) = arguments.next() {
             let slot = match argument.to_str() {
                 Some("--quick") => {
@@ -76,14 +78,16 @@ impl Options {
                 Some("--wharfd") => &mut wharfd,
                 Some("--vsftpd") => &mut vsftpd,
                 Some("--output") => &mut output,
+                Some("--rows") => &mut rows,
                 _ => return Err(usage()),
             };
             *slot = Some(PathBuf::from(arguments.next().ok_or_else(usage)?));
         }
         let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks");
-        let output = output.or_else(|| (!quick && !alone).then(|| pages.into()));
-        let vsftpd = vsftpd.unwrap_or_else(|| "/usr/sbin/vsftpd".into());
-        Ok(Self { only, quick, alone, wharfd, vsftpd, output })
+        let is_whole = !quick && !alone && rows.is_none();
+        let output = output.or_else(|| is_whole.then(|| pages.into()));
+        let rows = rows.map(|rows| rows.to_string_lossy().into_owned());
+        Ok(Self { only, quick, alone, wharfd, vsftpd, rows, output })
     }
 
     /// Returns whether a page is wanted.
@@ -93,7 +97,7 @@ impl Options {
 
     /// Returns how many counted turns each server gets.
     pub(crate) fn runs(&self) -> usize {
-        if self.quick { 1 } else { 5 }
+        if self.quick { 3 } else { 5 }
     }
 }
 
@@ -109,6 +113,7 @@ mod tests {
     fn a_lesser_run_does_not_overwrite_the_published_pages() {
         assert!(read(&["--quick"]).unwrap().output.is_none());
         assert!(read(&["load", "--alone"]).unwrap().output.is_none());
+        assert!(read(&["--rows", "LIST"]).unwrap().output.is_none());
         assert!(read(&[]).unwrap().output.is_some());
     }
 

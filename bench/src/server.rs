@@ -1,4 +1,4 @@
-//! The servers: how each is configured, started, charged for what it uses, and ended.
+//! The servers that take part: which, where, how they are started, charged for what they use, and ended.
 
 use std::fs;
 use std::io;
@@ -12,92 +12,160 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::account::Account;
 use crate::client::Client;
 use crate::options::Options;
+use crate::peer::vsftpd::SHARED;
+use crate::peer::{Ability, Kind, LIBRARIES, Launch, Site};
+use crate::provide::Shelf;
 use crate::stage::{INSIDE, Stage};
 
-/// Every line that decides what work a server does; both get exactly these.
-pub(crate) const COMMON: &str = "\
-listen=YES
-listen_address=127.0.0.1
-background=NO
-anonymous_enable=YES
-ftp_username=ftp
-local_enable=NO
-write_enable=YES
-anon_upload_enable=YES
-max_clients=20000
-max_per_ip=4000
-pasv_min_port=40000
-pasv_max_port=40999
-xferlog_enable=NO
-syslog_enable=NO
-idle_session_timeout=3600
-";
+/// The control port of the first server.
+const FIRST_PORT: u16 = 2121;
 
-/// Takes from vsftpd the namespaces it gives to each session.
-const SHARED: &str = "isolate=NO\nisolate_network=NO\n";
+/// The first passive port of the first server; the ports that clients get from the kernel lie below.
+pub(crate) const FIRST_PASSIVE: u16 = 40_000;
 
 /// A server with a configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Contender {
     /// How the page calls it.
     pub(crate) name: &'static str,
-    /// What is added to the common lines, other than ports and paths.
-    pub(crate) extra: &'static str,
-    /// Takes part only where sessions are begun or held.
-    pub(crate) only_sessions: bool,
+    /// Which server it is.
+    pub(crate) kind: Kind,
+    /// What it is here for.
+    pub(crate) part: Part,
+    site: Site,
+}
+
+/// What a contender is here for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// For everything.
+    All,
+    /// Only where sessions are begun or held.
+    Sessions,
+    /// To be compared with itself: the difference is noise.
+    Noise,
+}
+
+/// Who takes part, and who does not.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) contenders: Vec<Contender>,
+    /// Names and reasons.
+    pub(crate) missing: Vec<(&'static str, String)>,
+}
+
+impl Field {
+    /// Returns all that were asked for, the first of them ours.
+    pub(crate) fn gather(options: &Options, stage: &Stage, shelf: &Shelf) -> Self {
+        let wharfd = || Ok(std::env::var_os(INSIDE).unwrap_or_default().into());
+        let mut field = Self { contenders: Vec::new(), missing: Vec::new() };
+        field.add(stage, shelf, ("wharfd", Kind::Wharfd, Part::All, ""), wharfd());
+        if options.alone {
+            return field;
+        }
+        for kind in Kind::PEERS {
+            let program = match &options.vsftpd {
+                Some(file) if kind == Kind::Vsftpd => Ok(file.clone()),
+                _ => shelf.program(kind),
+            };
+            field.add(stage, shelf, (kind.word(), kind, Part::All, ""), program.clone());
+            if kind == Kind::Vsftpd && program.is_ok() {
+                field.add(stage, shelf, ("vsftpd, isolate=NO", kind, Part::Sessions, SHARED), program);
+            }
+        }
+        field.add(stage, shelf, ("bare", Kind::Bare, Part::All, ""), Ok(PathBuf::new()));
+        field.add(stage, shelf, ("wharfd again", Kind::Wharfd, Part::Noise, ""), wharfd());
+        field
+    }
+
+    fn add(
+        &mut self,
+        stage: &Stage,
+        shelf: &Shelf,
+        (name, kind, part, extra): (&'static str, Kind, Part, &'static str),
+        program: Result<PathBuf, String>,
+    ) {
+        let number = u16::try_from(self.contenders.len()).unwrap_or(u16::MAX);
+        match program {
+            Ok(program) => {
+                let first = self.contenders.last().map_or(FIRST_PASSIVE, |one| one.site.passive.1 + 1);
+                let passive = (first, first + kind.passive_ports() - 1);
+                let site = site(stage, shelf, (FIRST_PORT + number, passive), program, extra);
+                self.contenders.push(Contender { name, kind, part, site });
+            }
+            Err(reason) => self.missing.push((name, reason)),
+        }
+    }
+}
+
+fn site(
+    stage: &Stage,
+    shelf: &Shelf,
+    (port, passive): (u16, (u16, u16)),
     program: PathBuf,
-    port: u16,
-    place: PathBuf,
-    public: PathBuf,
+    extra: &'static str,
+) -> Site {
+    Site {
+        program,
+        libraries: shelf.libraries(),
+        port,
+        passive,
+        place: stage.place().join(port.to_string()),
+        public: stage.public(),
+        owner: stage.owner(),
+        rate: None,
+        extra,
+    }
 }
 
 impl Contender {
-    /// Returns all that were asked for: ours, vsftpd, and vsftpd without namespaces per session.
-    pub(crate) fn all(options: &Options, stage: &Stage) -> Vec<Self> {
-        let make = |name, extra, only_sessions, program, port| Self {
-            name,
-            extra,
-            only_sessions,
-            program,
-            port,
-            place: stage.place().join(port.to_string()),
-            public: stage.public(),
-        };
-        let wharfd = std::env::var_os(INSIDE).unwrap_or_default().into();
-        let mut all = vec![
-            make("wharfd", "", false, wharfd, 2121),
-            make("vsftpd", "", false, options.vsftpd.clone(), 2122),
-            make("vsftpd, isolate=NO", SHARED, true, options.vsftpd.clone(), 2123),
-        ];
-        if options.alone {
-            all.truncate(1);
-        }
-        all
+    /// Returns the same server with a limit of the octets per second, in place of the one without.
+    pub(crate) fn limited(&self, rate: u64) -> Self {
+        let mut limited = self.clone();
+        limited.site.rate = Some(rate);
+        // Beside the other, which goes on.
+        limited.site.port += 100;
+        limited.site.place.set_file_name(limited.site.port.to_string());
+        limited
+    }
+
+    /// Returns why it cannot do a thing.
+    pub(crate) fn lacks(&self, ability: Ability) -> Option<&'static str> {
+        self.kind.lacks(ability)
     }
 
     /// Returns the version that the program states.
     pub(crate) fn version(&self) -> io::Result<String> {
-        // vsftpd states it on its standard input, which it takes for the connection.
-        let script = r#"exec "$0" -v 0>&1 2>&1"#;
-        let output = Command::new("sh").args(["-c", script]).arg(&self.program).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        self.kind.version(&self.site)
+    }
+
+    /// Returns what it is told, as the page shows it.
+    pub(crate) fn settings(&self) -> io::Result<String> {
+        fs::create_dir_all(&self.site.place)?;
+        Ok(self.kind.launch(&self.site)?.settings())
     }
 
     /// Returns what the server has written since it was started.
     pub(crate) fn said(&self) -> String {
-        fs::read_to_string(self.place.join("output")).unwrap_or_default()
+        fs::read_to_string(self.site.place.join("output")).unwrap_or_default()
     }
 
-    fn configuration(&self) -> String {
-        let log = self.place.join("log");
-        format!(
-            "{COMMON}listen_port={}\nanon_root={}\nvsftpd_log_file={}\nsecure_chroot_dir={}\n{}",
-            self.port,
-            self.public.display(),
-            log.display(),
-            self.place.join("empty").display(),
-            self.extra
-        )
+    /// Lays out what it needs, and returns the command that starts it inside a group, if there is one.
+    fn command(&self, group: Option<&std::path::Path>) -> io::Result<Command> {
+        let place = &self.site.place;
+        fs::create_dir_all(place.join("empty"))?;
+        let Launch { program, arguments, configuration } = self.kind.launch(&self.site)?;
+        fs::write(place.join("conf"), configuration)?;
+        let output = fs::File::create(place.join("output"))?;
+        let mut command = Command::new("sh");
+        // The shell enters the group and then becomes the server, so that nothing is spent outside.
+        command.args(["-c", r#"[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@""#]);
+        command.arg(group.unwrap_or("".as_ref())).arg(program).args(arguments);
+        if !matches!(self.kind, Kind::Wharfd | Kind::Bare) {
+            command.env(LIBRARIES, &self.site.libraries);
+        }
+        command.env_remove(INSIDE).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        Ok(command)
     }
 }
 
@@ -119,19 +187,11 @@ impl<'a> Running<'a> {
     /// # Errors
     /// When it cannot be started or lets nobody in, with what it said.
     pub(crate) fn start(contender: &'a Contender) -> io::Result<Self> {
-        fs::create_dir_all(contender.place.join("empty"))?;
-        let configuration = contender.place.join("conf");
-        fs::write(&configuration, contender.configuration())?;
-        let output = fs::File::create(contender.place.join("output"))?;
-        let group = Account::group(&format!("wharf-bench-{}-{}", std::process::id(), contender.port));
-        let mut command = Command::new("sh");
-        // The shell enters the group and then becomes the server, so that nothing is spent outside.
-        command.args(["-c", r#"[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@""#]);
-        command.arg(group.as_deref().unwrap_or("".as_ref())).arg(&contender.program).arg(&configuration);
-        command.env_remove(INSIDE).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let first = command.spawn()?;
+        let name = format!("wharf-bench-{}-{}", std::process::id(), contender.site.port);
+        let group = Account::group(&name);
+        let first = contender.command(group.as_deref())?.spawn()?;
         let account = group.map_or_else(|| Account::Tree(first.id()), Account::Group);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, contender.port));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, contender.site.port));
         let running = Self { contender, address, account, first };
         running.wait_for_login()?;
         Ok(running)
@@ -151,6 +211,19 @@ impl<'a> Running<'a> {
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             }
         }
+    }
+
+    /// Waits until the processes of sessions that have ended are gone, so that they are not in the way of the next server.
+    pub(crate) fn calm(&self) -> io::Result<()> {
+        let end = Instant::now() + Duration::from_secs(3);
+        let (mut last, mut same) = (usize::MAX, 0);
+        while same < 3 && Instant::now() < end {
+            let count = self.account.processes()?.len();
+            same = if count == last { same + 1 } else { 0 };
+            last = count;
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        Ok(())
     }
 
     /// Asks everything that still runs to end, and insists after a while.
@@ -192,12 +265,20 @@ fn signal(pid: u32, signal: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::vsftpd::COMMON;
 
     #[test]
     fn the_limits_leave_room_for_the_idle_sessions() {
         let limit =
             |name: &str| COMMON.lines().find_map(|line| line.strip_prefix(name)?.parse::<usize>().ok());
-        assert!(limit("max_clients=").unwrap() > crate::idle::SESSIONS);
-        assert!(limit("max_per_ip=").unwrap() > crate::idle::SESSIONS);
+        assert!(limit("max_clients=").unwrap() > crate::load::SESSIONS);
+    }
+
+    #[test]
+    fn there_are_passive_ports_for_everybody() {
+        let peers: u16 = Kind::PEERS.iter().map(|kind| kind.passive_ports()).sum();
+        // Ours twice, the reference, and vsftpd's second configuration.
+        let others = Kind::Wharfd.passive_ports() * 4;
+        assert!(u32::from(FIRST_PASSIVE) + u32::from(peers) + u32::from(others) < u32::from(u16::MAX));
     }
 }

@@ -1,6 +1,7 @@
 //! Where the measuring happens: a network namespace with only a loopback, and a file system in memory.
 //!
-//! Both vanish with the last process inside. Nothing outside is changed.
+//! Both vanish with the last process inside, and so do the accounts that only it sees. Nothing outside is changed, but
+//! for a few files on the disk beneath the target directory.
 
 use std::fs;
 use std::io;
@@ -8,7 +9,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::account::available;
 use crate::options::Options;
+use crate::provide::Shelf;
 
 /// Set for the copy of ourselves that runs inside; holds the path of `wharfd`.
 pub(crate) const INSIDE: &str = "WHARF_BENCH_WHARFD";
@@ -16,17 +19,52 @@ pub(crate) const INSIDE: &str = "WHARF_BENCH_WHARFD";
 /// Which congestion control is in force, and where it is chosen, in the network namespace of who looks.
 const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
-/// How many octets the large file has.
-pub(crate) const LARGE: u64 = 1 << 30;
+/// The ports that clients get from the kernel: enough for the connections of a turn that linger, and none of a server.
+const CLIENT_PORTS: (&str, &str) = ("/proc/sys/net/ipv4/ip_local_port_range", "4000 39999");
 
-/// How many octets the file has that many fetch at once.
+/// How many octets the file has that many fetch at once in the page about load, and the one that is held back by a limit.
 pub(crate) const MEDIUM: u64 = 64 << 20;
 
-/// How many small files there are, of 1 KiB each.
-pub(crate) const SMALL: usize = 2_000;
+/// How many octets the file has that hundreds fetch at once.
+pub(crate) const TEN: u64 = 10 << 20;
 
-/// How many entries the crowded directory has.
-pub(crate) const CROWD: usize = 20_000;
+/// How many files there are on the disk, and how many octets each has.
+pub(crate) const COLD: (usize, u64) = (16, 64 << 20);
+
+/// The account of the machine that logs in through PAM, and its password. Both exist inside our namespace only.
+pub(crate) const LOCAL: (&str, &str) = ("wharf-bench", "berth");
+
+/// Of that password. Its rounds are the fewest there are: the servers are measured, not the hash.
+const HASH: &str = "$6$rounds=1000$wharfbenchsalt$Hy32nC9w4kHNa2hVn.Sx9j1UEyawqHyieNepzZIH9xLGUM7TpmtKINuGMaWLQasQXifirDrFaYUfePRPkrLgb1";
+
+/// User and group of anonymous sessions, and of the local account: numbers that nobody has.
+const OWNER: u32 = 61_233;
+
+/// What PAM is asked for by every server that uses it.
+const PAM: &str = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n";
+
+/// How much there is to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Octets of the large file.
+    pub(crate) large: u64,
+    /// Files of 1 KiB.
+    pub(crate) small: usize,
+    /// Entries of the crowded directory.
+    pub(crate) crowd: usize,
+}
+
+impl Sizes {
+    /// Returns what this machine has memory for: the large file exists twice, once served and once received.
+    fn new(options: &Options) -> io::Result<Self> {
+        if options.quick {
+            return Ok(Self { large: 512 << 20, small: 1_000, crowd: 20_000 });
+        }
+        let room = available()? / 4 * 1024;
+        let large = [4 << 30, 2 << 30, 1 << 30].into_iter().find(|large| *large <= room).unwrap_or(512 << 20);
+        Ok(Self { large, small: 10_000, crowd: 100_000 })
+    }
+}
 
 /// Returns whether we already run inside.
 pub(crate) fn is_ours() -> bool {
@@ -41,11 +79,8 @@ pub(crate) fn enter(options: &Options) -> io::Result<ExitCode> {
     if !rustix::process::geteuid().is_root() {
         return Err(io::Error::other("namespaces and anonymous logins need root; try again with sudo"));
     }
-    if !options.alone && !options.vsftpd.exists() {
-        let file = options.vsftpd.display();
-        return Err(io::Error::other(format!(
-            "{file} is not there; install vsftpd or name it with --vsftpd"
-        )));
+    if !options.alone {
+        Shelf::ours()?.fill()?;
     }
     let wharfd = options.wharfd.clone().map_or_else(build, Ok)?;
     let mut inside = Command::new("unshare");
@@ -74,41 +109,90 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<()> {
 
 /// The files to serve, and room for logs and configurations.
 #[derive(Debug)]
-pub(crate) struct Stage(PathBuf);
+pub(crate) struct Stage {
+    place: PathBuf,
+    /// What was laid out.
+    pub(crate) sizes: Sizes,
+}
 
 impl Stage {
-    /// Brings the network up and lays out the files.
-    pub(crate) fn set() -> io::Result<Self> {
+    /// Brings the network up, makes the accounts and lays out the files.
+    ///
+    /// # Errors
+    /// When the kernel refuses a part of it, or the memory is too small.
+    pub(crate) fn set(options: &Options, shelf: &Shelf) -> io::Result<Self> {
         run("ip", &["link", "set", "lo", "up"])?;
         // The pacing of bbr would be measured instead of the servers. A new namespace may not always choose cubic.
         fs::write(CONGESTION, "cubic").or_else(|_| fs::write(CONGESTION, "reno"))?;
-        let place = PathBuf::from("/mnt");
-        run("mount", &["-t", "tmpfs", "-o", "size=6g,mode=0755,nr_inodes=200k", "wharf-bench", "/mnt"])?;
-        let stage = Self(place);
-        for directory in ["", "small", "crowd", "incoming"] {
+        fs::write(CLIENT_PORTS.0, CLIENT_PORTS.1)?;
+        let sizes = Sizes::new(options)?;
+        let tmpfs = format!("size={},mode=0755,nr_inodes=500k", sizes.large * 9 / 4 + (1 << 30));
+        run("mount", &["-t", "tmpfs", "-o", &tmpfs, "wharf-bench", "/mnt"])?;
+        let stage = Self { place: PathBuf::from("/mnt"), sizes };
+        for directory in ["", "small", "crowd", "incoming", "cold"] {
             let directory = stage.public().join(directory);
             fs::create_dir(&directory)?;
             fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
         }
-        let (user, group) = ftp_account()?;
-        chown(stage.incoming(), Some(user), Some(group))?;
+        chown(stage.incoming(), Some(OWNER), Some(OWNER))?;
+        stage.accounts()?;
         stage.fill()?;
+        stage.fill_disk(shelf)?;
         Ok(stage)
     }
 
-    fn fill(&self) -> io::Result<()> {
-        // Written, not only sized: holes would be served from one shared page.
-        for (name, octets) in [("large", LARGE), ("medium", MEDIUM)] {
-            let mut file = fs::File::create(self.public().join(name))?;
-            io::copy(&mut io::Read::take(io::repeat(b'w'), octets), &mut file)?;
+    /// Lays a copy of /etc with our own accounts over that of the machine, for those inside.
+    ///
+    /// The whole directory: a mount over one file is lost when somebody outside replaces that file.
+    fn accounts(&self) -> io::Result<()> {
+        let ours = self.place.join("etc");
+        run("cp", &["-a", "/etc", &ours.display().to_string()])?;
+        let (user, home) = (LOCAL.0, self.public());
+        let home = home.display();
+        let lines = [
+            ("passwd", "ftp", format!("ftp:x:{OWNER}:{OWNER}::{home}:/usr/sbin/nologin")),
+            ("passwd", user, format!("{user}:x:{OWNER}:{OWNER}::{home}:/bin/sh")),
+            ("group", "ftp", format!("ftp:x:{OWNER}:")),
+            ("shadow", user, format!("{user}:{HASH}:19000:0:99999:7:::")),
+        ];
+        for (list, name, line) in lines {
+            let list = ours.join(list);
+            let text = with_line(&fs::read_to_string(&list)?, name, &line);
+            fs::write(&list, text)?;
         }
-        for index in 0..SMALL {
+        fs::create_dir_all(ours.join("pam.d"))?;
+        for service in ["wharf-bench", "pure-ftpd"] {
+            fs::write(ours.join("pam.d").join(service), PAM)?;
+        }
+        run("mount", &["--bind", &ours.display().to_string(), "/etc"])
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        let large = self.sizes.large;
+        for (name, octets) in [("large", large), ("quarter", large / 4), ("medium", MEDIUM), ("ten", TEN)] {
+            write_file(&self.public().join(name), octets)?;
+        }
+        for index in 0..self.sizes.small {
             fs::write(self.public().join(format!("small/f{index}")), [b'w'; 1024])?;
         }
-        for index in 0..CROWD {
-            fs::File::create(self.public().join(format!("crowd/entry-{index:05}.txt")))?;
+        for index in 0..self.sizes.crowd {
+            fs::File::create(self.public().join(format!("crowd/entry-{index:06}.txt")))?;
         }
         Ok(())
+    }
+
+    /// Lays out the files that are read from the disk, and lets them appear among the others.
+    fn fill_disk(&self, shelf: &Shelf) -> io::Result<()> {
+        let place = shelf.cold();
+        fs::create_dir_all(&place)?;
+        for index in 0..COLD.0 {
+            let file = place.join(format!("f{index}"));
+            if fs::metadata(&file).map_or(0, |about| about.len()) != COLD.1 {
+                write_file(&file, COLD.1)?;
+            }
+        }
+        let (from, to) = (place.display().to_string(), self.cold().display().to_string());
+        run("mount", &["--bind", &from, &to])
     }
 
     /// Returns the congestion control of the namespace.
@@ -118,27 +202,62 @@ impl Stage {
 
     /// Returns the directory for configurations and logs.
     pub(crate) fn place(&self) -> &Path {
-        &self.0
+        &self.place
     }
 
     /// Returns the root of anonymous users.
     pub(crate) fn public(&self) -> PathBuf {
-        self.0.join("public")
+        self.place.join("public")
     }
 
     /// Returns the one directory they may write to.
     pub(crate) fn incoming(&self) -> PathBuf {
         self.public().join("incoming")
     }
+
+    /// Empties the directory for uploads; returns how many octets were in it.
+    pub(crate) fn clear_incoming(&self) -> io::Result<u64> {
+        let mut octets = 0;
+        for entry in fs::read_dir(self.incoming())? {
+            let entry = entry?;
+            octets += entry.metadata()?.len();
+            fs::remove_file(entry.path())?;
+        }
+        Ok(octets)
+    }
+
+    /// Returns the directory whose files are on the disk.
+    pub(crate) fn cold(&self) -> PathBuf {
+        self.public().join("cold")
+    }
+
+    /// Returns user and group of anonymous users.
+    pub(crate) fn owner(&self) -> (u32, u32) {
+        (OWNER, OWNER)
+    }
 }
 
-/// Returns the ids of the account `ftp`, whom both servers serve anonymous users as.
-fn ftp_account() -> io::Result<(u32, u32)> {
-    let accounts = fs::read_to_string("/etc/passwd")?;
-    let line = accounts.lines().find(|line| line.starts_with("ftp:"));
-    let ids = line.and_then(|line| {
-        let mut fields = line.split(':').skip(2).map(|id| id.parse().ok());
-        Some((fields.next()??, fields.next()??))
-    });
-    ids.ok_or_else(|| io::Error::other("there is no account ftp in /etc/passwd; installing vsftpd makes one"))
+/// Written, not only sized: holes would be served from one shared page.
+fn write_file(path: &Path, octets: u64) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    io::copy(&mut io::Read::take(io::repeat(b'w'), octets), &mut file)?;
+    // One on the disk can be dropped from memory only when it has been written there.
+    file.sync_all()
+}
+
+/// Returns a list of accounts with this line in place of any other of that name.
+fn with_line(list: &str, name: &str, line: &str) -> String {
+    let others = list.lines().filter(|other| other.split(':').next() != Some(name));
+    others.chain([line]).map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_of_the_same_name_is_replaced() {
+        let list = with_line("root:x:0\nftp:x:1\nftpd:x:2\n", "ftp", "ftp:x:9");
+        assert_eq!(list, "root:x:0\nftpd:x:2\nftp:x:9\n");
+    }
 }

@@ -99,6 +99,15 @@ impl Crowd {
     }
 }
 
+impl Crowd {
+    /// Sends some home when the server is full, so that the downloads can come in.
+    pub(super) fn make_room(&mut self, seats: usize) {
+        if self.stopped.is_some() {
+            self.sessions.truncate(self.sessions.len().saturating_sub(seats).max(1));
+        }
+    }
+}
+
 /// What those who log in share.
 struct Opening {
     server: SocketAddr,

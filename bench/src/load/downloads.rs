@@ -1,11 +1,11 @@
-//! Downloads that begin anew when they end, by few threads that wait for all of theirs at once.
+//! Downloads, once or again and again, by few threads that wait for all of theirs at once.
 //!
 //! What comes is thrown away inside the kernel, a piece at a time.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::crowd::address_of;
 use super::noop::thread_time;
-use crate::client::{Client, PIECE, connect, extended_port};
-use crate::stage::MEDIUM;
+use crate::client::{Client, PIECE, TRIES, connect, extended_port};
 
 /// One for each core of a small machine; more would only compete with the server.
 const THREADS: usize = 2;
@@ -29,48 +28,74 @@ const FIRST: usize = 60_000;
 /// Downloads that do not begin by then have failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What clients come for.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    /// What each of them says.
+    pub(crate) commands: Vec<String>,
+    /// How many octets each has to get.
+    pub(crate) octets: u64,
+    /// Until told to stop; otherwise once.
+    pub(crate) is_repeated: bool,
+}
+
 /// What was moved.
 #[derive(Debug, Default)]
-pub(super) struct Downloads {
+pub(crate) struct Downloads {
     /// Whole files.
-    pub(super) files: u64,
-    pub(super) octets: u64,
-    pub(super) elapsed: Duration,
+    pub(crate) files: u64,
+    pub(crate) octets: u64,
+    pub(crate) elapsed: Duration,
     /// The cores that receiving took.
-    pub(super) used: f64,
+    pub(crate) used: f64,
+    /// When each client had its file, if once was enough.
+    pub(crate) ends: Vec<Duration>,
+}
+
+/// Clients that are logged in.
+pub(crate) struct Ready {
+    desks: Vec<Desk>,
+    begun: mpsc::Receiver<()>,
+    streams: usize,
 }
 
 /// Downloads that run.
-pub(super) struct Flowing<'scope> {
+pub(crate) struct Flowing<'scope> {
     threads: Vec<ScopedJoinHandle<'scope, io::Result<Downloads>>>,
     /// Rings when the first octets of a file have come, once for each client.
     begun: mpsc::Receiver<()>,
     streams: usize,
 }
 
-/// Logs clients in and lets them fetch until told to stop.
-pub(super) fn start<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    server: SocketAddr,
-    streams: usize,
-    stop: &'scope AtomicBool,
-) -> io::Result<Flowing<'scope>> {
-    let (bell, begun) = mpsc::channel();
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut threads = Vec::new();
-    for thread in 0..THREADS {
-        let mut desk = Desk::new(server, bell.clone())?;
-        for _ in (thread..streams).step_by(THREADS) {
-            desk.admit(FIRST + next.fetch_add(1, Ordering::Relaxed))?;
+impl Ready {
+    /// Logs the clients in.
+    pub(crate) fn new(server: SocketAddr, errand: &Errand) -> io::Result<Self> {
+        let (bell, begun) = mpsc::channel();
+        let mut desks = Vec::new();
+        for thread in 0..THREADS {
+            let mut desk = Desk::new(server, bell.clone(), errand)?;
+            for (index, command) in errand.commands.iter().enumerate().skip(thread).step_by(THREADS) {
+                desk.admit(FIRST + index, command)?;
+            }
+            desks.push(desk);
         }
-        threads.push(scope.spawn(move || desk.work(stop)));
+        Ok(Self { desks, begun, streams: errand.commands.len() })
     }
-    Ok(Flowing { threads, begun, streams })
+
+    /// Lets them fetch until they have what they came for, or are told to stop.
+    pub(crate) fn go<'scope>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        stop: &'scope AtomicBool,
+    ) -> Flowing<'scope> {
+        let threads = self.desks.into_iter().map(|desk| scope.spawn(move || desk.work(stop))).collect();
+        Flowing { threads, begun: self.begun, streams: self.streams }
+    }
 }
 
 impl Flowing<'_> {
     /// Waits until every client receives.
-    pub(super) fn wait(&self) -> io::Result<()> {
+    pub(crate) fn wait(&self) -> io::Result<()> {
         let end = Instant::now() + PATIENCE;
         for _ in 0..self.streams {
             let left = end.saturating_duration_since(Instant::now());
@@ -80,7 +105,7 @@ impl Flowing<'_> {
     }
 
     /// Waits for the threads, which have been told to stop.
-    pub(super) fn join(self) -> io::Result<Downloads> {
+    pub(crate) fn join(self) -> io::Result<Downloads> {
         let mut sum = Downloads::default();
         for thread in self.threads {
             let one = thread.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))?;
@@ -88,6 +113,7 @@ impl Flowing<'_> {
             sum.octets += one.octets;
             sum.elapsed = sum.elapsed.max(one.elapsed);
             sum.used += one.used;
+            sum.ends.extend(one.ends);
         }
         Ok(sum)
     }
@@ -99,12 +125,17 @@ struct Desk {
     poller: OwnedFd,
     clients: Vec<Fetching>,
     begun: mpsc::Sender<()>,
+    /// How many octets a file has.
+    octets: u64,
+    is_repeated: bool,
+    started: Instant,
     done: Downloads,
 }
 
-/// A client that fetches the same file again and again.
+/// A client that fetches a file.
 struct Fetching {
     index: usize,
+    command: String,
     control: TcpStream,
     said: Vec<u8>,
     data: Option<TcpStream>,
@@ -112,27 +143,39 @@ struct Fetching {
     /// The reply at the end has come.
     is_told: bool,
     has_begun: bool,
+    /// How often there was no port for it.
+    refused: usize,
 }
 
 impl Desk {
-    fn new(server: SocketAddr, begun: mpsc::Sender<()>) -> io::Result<Self> {
-        let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { server, poller, clients: Vec::new(), begun, done: Downloads::default() })
+    fn new(server: SocketAddr, begun: mpsc::Sender<()>, errand: &Errand) -> io::Result<Self> {
+        Ok(Self {
+            server,
+            poller: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            clients: Vec::new(),
+            begun,
+            octets: errand.octets,
+            is_repeated: errand.is_repeated,
+            started: Instant::now(),
+            done: Downloads::default(),
+        })
     }
 
-    fn admit(&mut self, index: usize) -> io::Result<()> {
-        let control = Client::login_from(address_of(index), self.server)?.into_stream();
+    fn admit(&mut self, index: usize, command: &str) -> io::Result<()> {
+        let control = Client::login_from(address_of(index), self.server)?.binary()?.into_stream();
         control.set_nonblocking(true)?;
         self.watch(&control, self.clients.len() as u64 * 2)?;
         let said = Vec::new();
         self.clients.push(Fetching {
             index,
+            command: command.to_owned(),
             control,
             said,
             data: None,
             octets: 0,
             is_told: false,
             has_begun: false,
+            refused: 0,
         });
         Ok(())
     }
@@ -143,7 +186,8 @@ impl Desk {
     }
 
     fn work(mut self, stop: &AtomicBool) -> io::Result<Downloads> {
-        let (began, used) = (Instant::now(), thread_time());
+        let used = thread_time();
+        self.started = Instant::now();
         // Never touched, neither by us nor by the kernel: only its length counts.
         let mut nowhere = vec![0; PIECE];
         for client in &mut self.clients {
@@ -151,7 +195,7 @@ impl Desk {
         }
         let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         let mut events: Vec<epoll::Event> = Vec::with_capacity(128);
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && self.done.ends.len() < self.clients.len() {
             events.clear();
             match epoll::wait(&self.poller, spare_capacity(&mut events), Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
@@ -163,7 +207,7 @@ impl Desk {
                 if key % 2 == 0 { self.listen(number)? } else { self.receive(number, &mut nowhere)? }
             }
         }
-        self.done.elapsed = began.elapsed();
+        self.done.elapsed = self.started.elapsed();
         let used = thread_time().saturating_sub(used);
         self.done.used = used.as_secs_f64() / self.done.elapsed.as_secs_f64();
         Ok(self.done)
@@ -174,6 +218,12 @@ impl Desk {
         let Some(client) = self.clients.get_mut(number) else { return Ok(()) };
         for reply in client.hear()? {
             match reply.get(..3).unwrap_or_default() {
+                // 125 or 150, as a server sees it.
+                code if code.starts_with('1') => {}
+                "425" if client.data.is_none() && client.refused < TRIES => {
+                    client.refused += 1;
+                    client.say("EPSV\r\n")?;
+                }
                 "229" => {
                     let port = extended_port(&reply).ok_or_else(|| unexpected(&reply))?;
                     let data = connect(address_of(client.index), SocketAddr::new(self.server.ip(), port))?;
@@ -181,9 +231,8 @@ impl Desk {
                     let key = epoll::EventData::new_u64(number as u64 * 2 + 1);
                     epoll::add(&self.poller, &data, key, epoll::EventFlags::IN)?;
                     client.data = Some(data);
-                    client.say("RETR medium\r\n")?;
+                    client.ask()?;
                 }
-                "150" => {}
                 "226" => {
                     client.is_told = true;
                     self.go_on(number)?;
@@ -225,18 +274,29 @@ impl Desk {
         if client.data.is_some() || !client.is_told {
             return Ok(());
         }
-        if client.octets != MEDIUM {
-            return Err(io::Error::other(format!("{} octets came instead of {MEDIUM}", client.octets)));
+        if client.octets != self.octets {
+            return Err(io::Error::other(format!(
+                "{} octets came instead of {}",
+                client.octets, self.octets
+            )));
         }
         (client.octets, client.is_told) = (0, false);
         self.done.files += 1;
-        client.say("EPSV\r\n")
+        if self.is_repeated {
+            return client.say("EPSV\r\n");
+        }
+        self.done.ends.push(self.started.elapsed());
+        Ok(())
     }
 }
 
 impl Fetching {
     fn say(&mut self, line: &str) -> io::Result<()> {
         self.control.write_all(line.as_bytes())
+    }
+
+    fn ask(&mut self) -> io::Result<()> {
+        self.control.write_all(self.command.as_bytes())
     }
 
     /// Returns the last lines of all replies that are here.

@@ -4,8 +4,8 @@
 //! ones have been answered, so that a server that stalls is charged for everybody who waits.
 
 mod crowd;
-mod downloads;
-mod noop;
+pub(crate) mod downloads;
+pub(crate) mod noop;
 mod page;
 
 use std::io;
@@ -15,12 +15,17 @@ use std::time::Duration;
 
 use crate::account::available;
 use crate::options::Options;
+use crate::peer::Kind;
 use crate::report::Page;
-use crate::server::{Contender, Running};
+use crate::server::{Contender, Field, Part, Running};
+use crate::stage::MEDIUM;
 
 use crowd::Crowd;
-use downloads::Downloads;
+use downloads::{Downloads, Errand, Ready};
 use noop::Latency;
+
+/// How many sessions are held.
+pub(crate) const SESSIONS: usize = 10_000;
 
 /// Buffers that a server gives back after a login have this long to go.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -40,7 +45,7 @@ struct Plan {
 impl Plan {
     fn new(quick: bool) -> Self {
         let seconds = |full| Duration::from_secs(if quick { 2 } else { full });
-        let sessions = if quick { 1_000 } else { 10_000 };
+        let sessions = if quick { 1_000 } else { SESSIONS };
         Self { sessions, downloads: 50, rate: 500, quiet: seconds(10), busy: seconds(30) }
     }
 }
@@ -49,7 +54,10 @@ impl Plan {
 #[derive(Debug)]
 struct Visit {
     name: &'static str,
+    kind: Kind,
     held: usize,
+    /// How many of them stayed for the NOOPs.
+    asked: usize,
     opening: Duration,
     /// Why not all sessions were opened.
     stopped: Option<String>,
@@ -82,18 +90,24 @@ impl Memory {
 }
 
 /// Visits every contender, one after the other, and writes the page.
-pub(crate) fn measure(options: &Options, contenders: &[Contender]) -> io::Result<Page> {
+pub(crate) fn measure(options: &Options, field: &Field) -> io::Result<Page> {
     let plan = Plan::new(options.quick);
     let files = crowd::raise_descriptor_limit(plan.sessions)?;
-    let mut page = page::begin(&plan, contenders, files)?;
-    let visits = contenders.iter().map(|contender| {
+    let mut page = page::begin(&plan, field, files)?;
+    let (mut visits, mut failed) = (Vec::new(), Vec::new());
+    // A thread for each session is no reference here, and a second wharfd would tell nothing new.
+    let takes_part = |one: &&Contender| one.part != Part::Noise && one.kind != Kind::Bare;
+    for contender in field.contenders.iter().filter(takes_part) {
         eprintln!("{} idle sessions and {} downloads: {} …", plan.sessions, plan.downloads, contender.name);
-        visit(contender, &plan).map_err(|error| {
-            let (name, said) = (contender.name, contender.said());
-            io::Error::other(format!("{name}, load: {error}; the server said:\n{said}"))
-        })
-    });
-    page::fill(&mut page, &plan, &visits.collect::<io::Result<Vec<_>>>()?);
+        match visit(contender, &plan) {
+            Ok(visit) => visits.push(visit),
+            Err(error) => {
+                eprintln!("{}, load: {error}; the server said:\n{}", contender.name, contender.said());
+                failed.push((contender.name, error.to_string()));
+            }
+        }
+    }
+    page::fill(&mut page, &plan, &visits, &failed);
     Ok(page)
 }
 
@@ -101,17 +115,24 @@ fn visit(contender: &Contender, plan: &Plan) -> io::Result<Visit> {
     let server = Running::start(contender)?;
     thread::sleep(SETTLE);
     let before = Memory::of(&server)?;
-    let crowd = Crowd::open(server.address, plan.sessions)?;
+    let mut crowd = Crowd::open(server.address, plan.sessions)?;
+    let held = crowd.sessions.len();
     thread::sleep(SETTLE);
     let with = Memory::of(&server)?;
     let (processes, threads) = (server.account.processes()?.len(), server.account.threads()?);
-    let quiet = noop::measure(&crowd.sessions, plan.rate, plan.quiet)?;
-    let (busy, downloads, used) =
-        beside_downloads(&server, plan, || noop::measure(&crowd.sessions, plan.rate, plan.busy))?;
+    // A few more than that: those who leave may be slow at it.
+    crowd.make_room(plan.downloads + 50);
+    thread::sleep(SETTLE);
+    let quiet = noop::measure(&crowd.sessions, plan.rate, |past| past < plan.quiet)?;
+    let (busy, downloads, used) = beside_downloads(&server, plan, || {
+        noop::measure(&crowd.sessions, plan.rate, |past| past < plan.busy)
+    })?;
     let alive = noop::count_answers(&crowd.sessions)?;
     Ok(Visit {
         name: contender.name,
-        held: crowd.sessions.len(),
+        kind: contender.kind,
+        held,
+        asked: crowd.sessions.len(),
         opening: crowd.opening,
         stopped: crowd.stopped,
         before,
@@ -133,8 +154,11 @@ fn beside_downloads(
     work: impl FnOnce() -> io::Result<Latency>,
 ) -> io::Result<(Latency, Downloads, f64)> {
     let stop = AtomicBool::new(false);
+    let commands = vec!["RETR medium\r\n".to_owned(); plan.downloads];
+    let errand = Errand { commands, octets: MEDIUM, is_repeated: true };
+    let ready = Ready::new(server.address, &errand)?;
     thread::scope(|scope| {
-        let flowing = downloads::start(scope, server.address, plan.downloads, &stop)?;
+        let flowing = ready.go(scope, &stop);
         let measured = flowing.wait().and_then(|()| {
             let before = server.account.time()?;
             let began = std::time::Instant::now();

@@ -1,6 +1,6 @@
 //! How long a NOOP takes (RFC 959 §4.1.3), on sessions chosen at random.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -17,50 +17,56 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came out.
 #[derive(Debug)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     /// How many were sent, and answered.
-    pub(super) count: usize,
-    pub(super) median: Duration,
-    pub(super) p90: Duration,
-    pub(super) p99: Duration,
-    pub(super) longest: Duration,
+    pub(crate) count: usize,
+    pub(crate) median: Duration,
+    pub(crate) p90: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) longest: Duration,
     /// How late they were sent, 99 % of them at most: were it long, the client would have been the limit.
-    pub(super) late: Duration,
+    pub(crate) late: Duration,
     /// The part of one core that sending and receiving took.
-    pub(super) used: f64,
+    pub(crate) used: f64,
 }
 
-/// Sends NOOPs at a rate for a time.
+/// Sends NOOPs at a rate for as long as the answer to how long it has been going on is yes.
 ///
 /// # Errors
 /// When a session is closed or one is not answered.
-pub(super) fn measure(sessions: &[TcpStream], rate: u32, time: Duration) -> io::Result<Latency> {
+pub(crate) fn measure(
+    sessions: &[TcpStream],
+    rate: u32,
+    goes_on: impl Fn(Duration) -> bool + Send,
+) -> io::Result<Latency> {
     let run = || {
         // Alone on this thread: how fast the scheduler wakes the client is not what is asked here.
         setpriority_process(None, -20)?;
-        Asker::new(sessions)?.ask_for(Duration::from_secs(1) / rate, time)
+        Asker::new(sessions)?.ask_while(Duration::from_secs(1) / rate, goes_on)
     };
     let thread = thread::scope(|scope| scope.spawn(run).join());
     thread.unwrap_or_else(|_| Err(io::Error::other("the client panicked")))
 }
 
 /// Asks every session once; returns how many answered.
-pub(super) fn count_answers(sessions: &[TcpStream]) -> io::Result<usize> {
+pub(crate) fn count_answers(sessions: &[TcpStream]) -> io::Result<usize> {
     let mut asker = Asker::new(sessions)?;
     for index in 0..sessions.len() {
         // One that is closed counts as one that does not answer.
         asker.ask(index).unwrap_or_default();
     }
     let end = Instant::now() + PATIENCE;
-    while !asker.asked.is_empty() && Instant::now() < end && asker.hear(end).is_ok() {}
+    while asker.awaited > 0 && Instant::now() < end && asker.hear(end).is_ok() {}
     Ok(asker.taken.len())
 }
 
 struct Asker<'a> {
     sessions: &'a [TcpStream],
     poller: OwnedFd,
-    /// The sessions whose answer is awaited, and since when.
-    asked: HashMap<usize, Instant>,
+    /// When each session was asked what it has not answered yet.
+    asked: Vec<VecDeque<Instant>>,
+    /// How many answers are awaited.
+    awaited: usize,
     taken: Vec<Duration>,
     random: Random,
 }
@@ -71,14 +77,15 @@ impl<'a> Asker<'a> {
         for (index, session) in sessions.iter().enumerate() {
             epoll::add(&poller, session, epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
         }
-        Ok(Self { sessions, poller, asked: HashMap::new(), taken: Vec::new(), random: Random(0x9E37_79B9) })
+        let asked = vec![VecDeque::new(); sessions.len()];
+        Ok(Self { sessions, poller, asked, awaited: 0, taken: Vec::new(), random: Random(0x9E37_79B9) })
     }
 
-    fn ask_for(mut self, period: Duration, time: Duration) -> io::Result<Latency> {
+    fn ask_while(mut self, period: Duration, goes_on: impl Fn(Duration) -> bool) -> io::Result<Latency> {
         let (began, used) = (Instant::now(), thread_time());
-        let (end, mut next) = (began + time, began);
+        let mut next = began;
         let mut late = Vec::new();
-        while Instant::now() < end {
+        while goes_on(began.elapsed()) {
             // All that are due, also those that had to be sent while we slept: the rate is kept.
             while next <= Instant::now() {
                 let index = self.choose();
@@ -89,10 +96,10 @@ impl<'a> Asker<'a> {
             self.hear(next)?;
         }
         let (elapsed, used) = (began.elapsed(), thread_time().saturating_sub(used));
-        while !self.asked.is_empty() {
+        let end = Instant::now();
+        while self.awaited > 0 {
             if end.elapsed() > PATIENCE {
-                let count = self.asked.len();
-                return Err(io::Error::other(format!("{count} NOOPs were never answered")));
+                return Err(io::Error::other(format!("{} NOOPs were never answered", self.awaited)));
             }
             self.hear(Instant::now() + Duration::from_millis(100))?;
         }
@@ -110,19 +117,23 @@ impl<'a> Asker<'a> {
         })
     }
 
-    /// Returns a session that owes no answer.
+    /// Returns a session that owes no answer, if there is one.
     fn choose(&mut self) -> usize {
         loop {
             let index = self.random.below(self.sessions.len());
-            if !self.asked.contains_key(&index) || self.asked.len() >= self.sessions.len() {
+            let owes_nothing = self.asked.get(index).is_none_or(VecDeque::is_empty);
+            if owes_nothing || self.awaited >= self.sessions.len() {
                 return index;
             }
         }
     }
 
     fn ask(&mut self, index: usize) -> io::Result<()> {
-        let Some(mut session) = self.sessions.get(index) else { return Ok(()) };
-        self.asked.insert(index, Instant::now());
+        let (Some(mut session), Some(asked)) = (self.sessions.get(index), self.asked.get_mut(index)) else {
+            return Ok(());
+        };
+        asked.push_back(Instant::now());
+        self.awaited += 1;
         session.write_all(b"NOOP\r\n")
     }
 
@@ -142,25 +153,33 @@ impl<'a> Asker<'a> {
         Ok(())
     }
 
+    /// Takes the answers of a session: one for each line, the oldest question first.
     fn take(&mut self, index: usize) -> io::Result<()> {
-        let Some(mut session) = self.sessions.get(index) else { return Ok(()) };
-        let mut octets = [0; 256];
+        let (Some(mut session), Some(asked)) = (self.sessions.get(index), self.asked.get_mut(index)) else {
+            return Ok(());
+        };
+        let mut octets = [0; 4096];
         let count = session.read(&mut octets)?;
         let said = octets.get(..count).unwrap_or_default();
-        let asked = self.asked.remove(&index);
-        match asked {
-            Some(asked) if said.starts_with(b"200 ") && said.ends_with(b"\n") => {
-                self.taken.push(asked.elapsed());
-                Ok(())
-            }
-            _ if said.is_empty() => Err(io::Error::other("the server closed an idle session")),
-            _ => Err(io::Error::other(format!("a NOOP was answered with: {}", said.escape_ascii()))),
+        if said.is_empty() {
+            return Err(io::Error::other("the server closed an idle session"));
         }
+        for line in said.split_inclusive(|octet| *octet == b'\n') {
+            let Some(asked) =
+                asked.pop_front().filter(|_| line.starts_with(b"200 ") && line.ends_with(b"\n"))
+            else {
+                let line = line.escape_ascii();
+                return Err(io::Error::other(format!("a NOOP was answered with: {line}")));
+            };
+            self.awaited -= 1;
+            self.taken.push(asked.elapsed());
+        }
+        Ok(())
     }
 }
 
 /// Returns the processor time of the calling thread.
-pub(super) fn thread_time() -> Duration {
+pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.try_into().unwrap_or_default()
 }

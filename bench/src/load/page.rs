@@ -6,12 +6,17 @@ use std::time::Duration;
 use super::crowd::{LONGEST, MOST};
 use super::noop::Latency;
 use super::{Plan, Visit};
-use crate::report::{Page, short};
-use crate::server::Contender;
+use crate::peer::Kind;
+use crate::plot::{Bar, Panel, Tone, draw};
+use crate::report::{Page, short, thousands};
+use crate::server::Field;
 use crate::stage::MEDIUM;
 
 /// What is promised of a NOOP while the downloads run, 99 times of 100.
 const PROMISE: Duration = Duration::from_millis(10);
+
+/// The picture beside the page.
+const PLOT: &str = "load.svg";
 
 const NOTES: &str = "
 ## What to keep in mind
@@ -29,9 +34,9 @@ const NOTES: &str = "
 ";
 
 /// Begins with what is done.
-pub(super) fn begin(plan: &Plan, contenders: &[Contender], files: u64) -> io::Result<Page> {
+pub(super) fn begin(plan: &Plan, field: &Field, files: u64) -> io::Result<Page> {
     let title = format!("{} idle sessions beside {} downloads", thousands(plan.sessions), plan.downloads);
-    let mut page = Page::begin(&title, "load", contenders)?;
+    let mut page = Page::begin(&title, "load", field)?;
     page.line(&format!(
         "\nAnonymous sessions are opened, 32 logins at a time, until there are {}, {} s are over, or {} GiB of the \
          machine's memory are used. Then NOOPs are sent on sessions chosen at random, {} each second: for {} s while \
@@ -50,10 +55,15 @@ pub(super) fn begin(plan: &Plan, contenders: &[Contender], files: u64) -> io::Re
 }
 
 /// Adds the tables.
-pub(super) fn fill(page: &mut Page, plan: &Plan, visits: &[Visit]) {
+pub(super) fn fill(page: &mut Page, plan: &Plan, visits: &[Visit], failed: &[(&str, String)]) {
     sessions(page, plan, visits);
     noops(page, plan, visits);
     downloads(page, visits);
+    page.line(&format!("\n![Memory, opening and waiting]({PLOT})"));
+    page.plot(PLOT, plot(visits));
+    for (name, why) in failed {
+        page.line(&format!("\n{name} is not in the tables, since it failed: {why}."));
+    }
     page.line(NOTES.trim_end());
 }
 
@@ -92,7 +102,7 @@ fn noops(page: &mut Page, plan: &Plan, visits: &[Visit]) {
     let downloads = format!("{} downloads", plan.downloads);
     for visit in visits {
         for (meanwhile, latency) in [("nothing", &visit.quiet), (downloads.as_str(), &visit.busy)] {
-            page.line(&format!("| {} | {} | {meanwhile} | {} |", visit.name, visit.held, row(latency)));
+            page.line(&format!("| {} | {} | {meanwhile} | {} |", visit.name, visit.asked, row(latency)));
         }
     }
     let Some(ours) = visits.first() else { return };
@@ -131,20 +141,32 @@ fn downloads(page: &mut Page, visits: &[Visit]) {
     }
 }
 
-/// Returns a number with a comma before each three digits.
-fn thousands(number: usize) -> String {
-    match (number / 1000, number % 1000) {
-        (0, rest) => rest.to_string(),
-        (above, rest) => format!("{},{rest:03}", thousands(above)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_numbers_have_commas() {
-        assert_eq!([7, 1_000, 10_000, 1_234_567].map(thousands), ["7", "1,000", "10,000", "1,234,567"]);
-    }
+fn plot(visits: &[Visit]) -> String {
+    let panel = |title: &str, unit: &str, value: fn(&Visit) -> f64| Panel {
+        title: format!("{title}, less is better"),
+        bars: visits
+            .iter()
+            .map(|visit| Bar {
+                name: visit.name,
+                value: value(visit),
+                range: (value(visit), value(visit)),
+                label: format!("{} {unit}", short(value(visit))),
+                tone: if visit.kind == Kind::Wharfd { Tone::Ours } else { Tone::Peer },
+            })
+            .collect(),
+    };
+    draw(&[
+        (
+            panel("Memory of a session", "KiB", |one| {
+                let added = one.with.processes.saturating_sub(one.before.processes);
+                added as f64 / one.held.max(1) as f64
+            }),
+            // By session, since not everybody holds as many.
+            panel("Opening a session", "ms", |one| one.opening.as_secs_f64() * 1e3 / one.held.max(1) as f64),
+        ),
+        (
+            panel("99 % of NOOPs, nothing else", "ms", |one| one.quiet.p99.as_secs_f64() * 1e3),
+            panel("99 % of NOOPs, downloads", "ms", |one| one.busy.p99.as_secs_f64() * 1e3),
+        ),
+    ])
 }

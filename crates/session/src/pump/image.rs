@@ -35,7 +35,7 @@ impl Transfer<'_> {
             return Ok(());
         }
         let connection = writable(connection)?;
-        let Ok(mut pipe) = self.tools.pipes.borrow() else {
+        let Ok(mut pipe) = self.tools.pipes.borrow(self.turn.fair()) else {
             return self.send_without_pipe(&file, position, &connection).await;
         };
         loop {
@@ -183,7 +183,7 @@ impl Transfer<'_> {
         mut position: u64,
         connection: &AsyncFd<OwnedFd>,
     ) -> Result<()> {
-        let Ok(mut pipe) = self.tools.pipes.borrow() else {
+        let Ok(mut pipe) = self.tools.pipes.borrow(self.turn.fair()) else {
             return self.receive_copied(file, position, connection).await;
         };
         loop {

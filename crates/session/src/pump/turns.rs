@@ -41,8 +41,13 @@ impl Turn<'_> {
         if self.has_moved.replace(true) {
             tokio::task::yield_now().await;
         }
+        most.min(self.fair())
+    }
+
+    /// How much one transfer may move in its turn at the moment.
+    pub(super) fn fair(&self) -> usize {
         let fair = ROUND / self.turns.0.get().max(1);
-        most.min(fair.max(SMALLEST) & !(PAGE - 1))
+        fair.max(SMALLEST) & !(PAGE - 1)
     }
 }
 

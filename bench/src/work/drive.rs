@@ -1,0 +1,232 @@
+//! How a piece of work is done and timed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::{More, Sample, Task, many};
+use crate::client::{Client, Piece};
+use crate::server::Running;
+use crate::stage::{LOCAL, MEDIUM, Sizes, Stage};
+
+/// Processes that end after their session has said goodbye are given this long, so that their end is charged too.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// What is sent of a large file at a time.
+const PIECE: u64 = 64 << 20;
+
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// What a piece of work comes to: units, and what else was seen.
+pub(super) type Done = io::Result<(f64, More)>;
+
+pub(super) fn measure(
+    task: &Task,
+    server: &Running<'_>,
+    stage: &Stage,
+    longest: Duration,
+) -> io::Result<Sample> {
+    let sizes = &stage.sizes;
+    match *task {
+        Task::Retrieve { streams } => {
+            let (command, octets) = part("RETR ", "", streams, sizes);
+            retrieve(server, streams, &command, octets)
+        }
+        Task::Limited { clients, .. } => retrieve(server, clients, "RETR medium\r\n", MEDIUM),
+        Task::Store { streams } => store(server, stage, streams),
+        Task::Cold => many::cold(server, stage),
+        Task::Rush { clients } => many::rush(server, clients),
+        Task::SmallRetrieve { sessions } => small(server, sessions, sizes.small, longest, |client, index| {
+            exactly(client.fetch(&format!("RETR small/f{index}\r\n"))?.octets, 1024)
+        }),
+        Task::SmallStore { sessions } => {
+            let octets = [b'w'; 1024];
+            let sample = small(server, sessions, sizes.small, longest, |client, index| {
+                client.store_octets(&format!("STOR incoming/s{index}\r\n"), &octets)
+            })?;
+            let received = stage.clear_incoming()?;
+            exactly(received, (sample.amount * 1024.0) as u64)?;
+            Ok(sample)
+        }
+        Task::Logins { sessions, at_once, is_local } => {
+            time(server, || come_and_go(server.address, sessions, at_once, is_local, longest))
+        }
+        Task::List { verb } => list(server, verb, sizes),
+    }
+}
+
+/// Returns the command for one of so many streams, and how many octets it moves.
+fn part(verb: &str, place: &str, streams: usize, sizes: &Sizes) -> (String, u64) {
+    let (name, octets) = if streams == 1 { ("large", sizes.large) } else { ("quarter", sizes.large / 4) };
+    (format!("{verb}{place}{name}\r\n"), octets)
+}
+
+fn retrieve(server: &Running<'_>, streams: usize, command: &str, octets: u64) -> io::Result<Sample> {
+    let mut clients = logged_in(server.address, streams)?;
+    time(server, || {
+        at_once(&mut clients, |_, client| exactly(client.fetch(command)?.octets, octets))?;
+        Ok((octets as f64 * streams as f64 / GIB, More::default()))
+    })
+}
+
+fn store(server: &Running<'_>, stage: &Stage, streams: usize) -> io::Result<Sample> {
+    let (_, octets) = part("", "", streams, &stage.sizes);
+    let piece = Piece::new(PIECE)?;
+    let mut clients = logged_in(server.address, streams)?;
+    let sample = time(server, || {
+        at_once(&mut clients, |index, client| {
+            client.store(&format!("STOR incoming/new{index}\r\n"), &piece, octets / PIECE)
+        })?;
+        Ok((octets as f64 * streams as f64 / GIB, More::default()))
+    });
+    // In any case: a second file that was left over would not fit into memory.
+    let received = stage.clear_incoming()?;
+    let sample = sample?;
+    exactly(received, octets * streams as u64)?;
+    Ok(sample)
+}
+
+/// Moves small files one after the other in each session, until all are moved or the time is over.
+fn small(
+    server: &Running<'_>,
+    sessions: usize,
+    files: usize,
+    longest: Duration,
+    work: impl Fn(&mut Client, usize) -> io::Result<()> + Sync,
+) -> io::Result<Sample> {
+    let mut clients = logged_in(server.address, sessions)?;
+    let (next, end) = (AtomicUsize::new(0), Instant::now() + SETTLE + longest);
+    let done = AtomicUsize::new(0);
+    time(server, || {
+        at_once(&mut clients, |_, client| {
+            while Instant::now() < end {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= files {
+                    break;
+                }
+                work(client, index)?;
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok((done.load(Ordering::Relaxed) as f64, More::default()))
+    })
+}
+
+fn list(server: &Running<'_>, verb: &str, sizes: &Sizes) -> io::Result<Sample> {
+    let mut client = Client::login(server.address)?.binary()?;
+    // Each line has at least the name and a line end.
+    let least = "entry-000000.txt\r\n".len() as u64 * sizes.crowd as u64;
+    // pyftpdlib and libunftp name the directory too in an NLST; nobody must leave an entry out.
+    time(server, || match client.fetch(&format!("{verb} crowd\r\n"))? {
+        fetched if fetched.octets >= least => {
+            Ok((1.0, More { first: Some(fetched.first), ..More::default() }))
+        }
+        fetched => Err(io::Error::other(format!(
+            "the list has only {} octets where {least} are the least",
+            fetched.octets
+        ))),
+    })
+}
+
+/// Logs in and out so often, from so many threads, or as often as the time allows.
+fn come_and_go(
+    server: SocketAddr,
+    sessions: usize,
+    at_once: usize,
+    is_local: bool,
+    longest: Duration,
+) -> Done {
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let end = Instant::now() + longest;
+    let visit = || {
+        while next.fetch_add(1, Ordering::Relaxed) < sessions && Instant::now() < end {
+            let client =
+                if is_local { Client::login_as(server, LOCAL.0, LOCAL.1) } else { Client::login(server) };
+            client?.quit()?;
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..at_once).map(|_| scope.spawn(visit)).collect();
+        threads.into_iter().try_for_each(join)
+    })?;
+    Ok((done.load(Ordering::Relaxed) as f64, More::default()))
+}
+
+/// Times a piece of work and charges both sides for it.
+pub(super) fn time(server: &Running<'_>, work: impl FnOnce() -> Done) -> io::Result<Sample> {
+    thread::sleep(SETTLE);
+    let (before, ours) = (server.account.time()?, own_time());
+    let began = Instant::now();
+    let (amount, more) = work()?;
+    let elapsed = began.elapsed();
+    let generator = own_time().saturating_sub(ours);
+    thread::sleep(SETTLE);
+    let used = server.account.time()?.saturating_sub(before);
+    let memory = server.account.memory()?;
+    Ok(Sample { amount, elapsed, used, generator, memory, more })
+}
+
+/// Returns the processor time of all our threads.
+fn own_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+}
+
+fn logged_in(server: SocketAddr, count: usize) -> io::Result<Vec<Client>> {
+    (0..count).map(|_| Client::login(server)?.binary()).collect()
+}
+
+/// Lets every client do the same, on a thread of its own.
+fn at_once(
+    clients: &mut [Client],
+    work: impl Fn(usize, &mut Client) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let start = Barrier::new(clients.len());
+    let begin = |index: usize, client: &mut Client| {
+        start.wait();
+        work(index, client)
+    };
+    let begin = &begin;
+    thread::scope(|scope| {
+        let clients = clients.iter_mut().enumerate();
+        let threads: Vec<_> =
+            clients.map(|(index, client)| scope.spawn(move || begin(index, client))).collect();
+        threads.into_iter().try_for_each(join)
+    })
+}
+
+fn join(thread: thread::ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
+    thread.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
+}
+
+pub(super) fn exactly(octets: u64, expected: u64) -> io::Result<()> {
+    if octets == expected {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{octets} octets moved instead of {expected}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_than_the_whole_file_is_an_error() {
+        assert!(exactly(1023, 1024).is_err());
+        assert!(exactly(1024, 1024).is_ok());
+    }
+
+    #[test]
+    fn many_streams_move_as_much_as_one() {
+        let sizes = Sizes { large: 4 << 30, small: 0, crowd: 0 };
+        assert_eq!(part("RETR ", "", 4, &sizes), ("RETR quarter\r\n".to_owned(), 1 << 30));
+        assert_eq!(part("RETR ", "", 1, &sizes).1, 4 << 30);
+    }
+}
