@@ -71,11 +71,10 @@ fn relation(row: &Row) -> String {
     }
 }
 
-/// Tells when an option is not carried out.
+/// Tells when an option has no meaning here.
 pub(crate) fn state(row: &Row) -> Option<String> {
     match row.state {
         State::Done => None,
-        State::NotYet(what) => Some(format!("accepted, not carried out yet ({what})")),
         State::Pointless(reason) => Some(format!("accepted, without meaning: {reason}")),
     }
 }
@@ -119,10 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
-        for row in rows().filter(|row| matches!(row.state, State::NotYet(_))) {
-            assert!(explain(row.name).unwrap().contains("not carried out yet"), "{}", row.name);
-        }
+    fn what_has_no_meaning_is_said() {
         assert!(explain("use_sendfile").unwrap().contains("without meaning"));
     }
 

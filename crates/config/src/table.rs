@@ -45,8 +45,6 @@ pub enum Relation {
 pub enum State {
     /// Carried out.
     Done,
-    /// Accepted and listed by `wharfd check`, not carried out yet; names what is missing.
-    NotYet(&'static str),
     /// Accepted so that existing files load, without meaning here; names the reason.
     Pointless(&'static str),
 }

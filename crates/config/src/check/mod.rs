@@ -45,11 +45,11 @@ const ALL_RULES: [&[Rule]; 10] = [
     tls::RULES,
 ];
 
-/// Checks the rules across options, and lists what is set but not carried out.
+/// Checks the rules across options, and lists what is set without meaning here.
 ///
 /// Errors mean that the server must not start: nobody could log in, or it would let in or expose more
 /// than was asked for. Worth calling for the result of [`Config::for_user`] too, as a per-user file
-/// can ask for something that is not carried out. The worst come first.
+/// can set something that has no meaning here. The worst come first.
 pub fn check(config: &Config) -> Vec<Problem> {
     let mut problems: Vec<Problem> =
         ALL_RULES.iter().flat_map(|rules| rules.iter()).filter_map(|rule| rule(config)).collect();

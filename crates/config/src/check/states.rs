@@ -1,4 +1,4 @@
-//! Options that are set and not carried out, or that have no meaning here.
+//! Options that are set and have no meaning here.
 //!
 //! They are told, and change nothing else.
 
@@ -17,11 +17,6 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
 fn problem(config: &Config, row: &Row) -> Option<Problem> {
     let problem = match row.state {
         State::Done => return None,
-        // Turning off what is missing asks for nothing.
-        State::NotYet(_) if row.kind == Kind::Bool && row.value(config) == "NO" => return None,
-        State::NotYet(what) => {
-            Problem::warning(format!("{} is accepted but not carried out yet: {what}", row.name))
-        }
         State::Pointless(reason) => {
             let message = format!("{} has no meaning here: {reason}", row.name);
             // Old clients that an old version of TLS was permitted for are served no longer.

@@ -63,7 +63,7 @@ fn commands(page: &mut Page) {
     );
     page.entry(
         "check FILE...",
-        "Reads the files and tells everything that is wrong with them, options that are not carried out, and \
+        "Reads the files and tells everything that is wrong with them, options that have no meaning here, and \
          in plain words what the server would do. Starts nothing.",
     );
     page.entry("explain OPTION", "Prints the manual text of one option.");
