@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::client::verify_server_name;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::fault::Fault;
+use crate::holder::hosts;
 use crate::sign::{DistantKey, KeyId, Sign};
 
 /// A certificate whose key is elsewhere.
@@ -22,7 +22,24 @@ pub struct Certificate {
     pub chain: Vec<Vec<u8>>,
 }
 
-type Certified = Arc<[Arc<CertifiedKey>]>;
+type Certified = Arc<[ForNames]>;
+
+/// A certificate ready for handshakes, and the names it is for.
+struct ForNames {
+    key: Arc<CertifiedKey>,
+    hosts: Vec<String>,
+}
+
+/// How well a certificate fits a name; the better is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It is for others.
+    Not,
+    /// By a `*` in the place of the first label (RFC 6125 §6.4.3).
+    Wildcard,
+    /// It names the name.
+    Exact,
+}
 
 /// The certificates in force. Copies share them: a renewed certificate reaches every session's next handshake.
 #[derive(Clone)]
@@ -62,17 +79,18 @@ fn certified(list: &[Certificate], signs: &Arc<dyn Sign>) -> Result<Certified, F
     if list.is_empty() {
         return Err(Fault::settings("there is no certificate"));
     }
-    list.iter().map(|one| certify(one, signs).map(Arc::new)).collect()
+    list.iter().map(|one| certify(one, signs)).collect()
 }
 
-fn certify(one: &Certificate, signs: &Arc<dyn Sign>) -> Result<CertifiedKey, Fault> {
+fn certify(one: &Certificate, signs: &Arc<dyn Sign>) -> Result<ForNames, Fault> {
     let chain: Vec<_> = one.chain.iter().cloned().map(CertificateDer::from).collect();
     let first = chain.first().ok_or_else(|| Fault::settings("a chain without a certificate"))?;
     ParsedCertificate::try_from(first)
         .map_err(|error| Fault::settings(format!("a certificate cannot be read: {error}")))?;
     let key = DistantKey::new(one.key, &one.schemes, Arc::clone(signs))
         .ok_or_else(|| Fault::settings("a key can sign nothing that TLS knows"))?;
-    Ok(CertifiedKey::new(chain, Arc::new(key)))
+    let hosts = hosts(first);
+    Ok(ForNames { key: Arc::new(CertifiedKey::new(chain, Arc::new(key))), hosts })
 }
 
 impl fmt::Debug for Certificates {
@@ -89,18 +107,29 @@ impl ResolvesServerCert for Chooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let all = self.0.now();
         // The library leaves only those schemes for which there is a suite in common.
-        let usable = |one: &&Arc<CertifiedKey>| one.key.choose_scheme(hello.signature_schemes()).is_some();
-        let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
-        let for_name: Vec<_> =
-            all.iter().filter(|one| name.as_ref().is_some_and(|name| covers(one, name))).collect();
+        let usable = |one: &&ForNames| one.key.key.choose_scheme(hello.signature_schemes()).is_some();
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        let fit = |one: &ForNames| name.as_deref().map_or(Fit::Not, |name| one.fit(name));
+        let best = all.iter().map(fit).max().unwrap_or(Fit::Not);
+        let for_name = || all.iter().filter(|one| best > Fit::Not && fit(one) == best);
         // A certificate for the name that the client cannot check tells it more than one for another name.
-        let chosen = for_name.iter().copied().find(usable).or_else(|| for_name.first().copied());
-        chosen.or_else(|| all.iter().find(usable)).or_else(|| all.first()).cloned()
+        let chosen = for_name().find(usable).or_else(|| for_name().next());
+        let chosen = chosen.or_else(|| all.iter().find(usable)).or_else(|| all.first());
+        chosen.map(|one| Arc::clone(&one.key))
     }
 }
 
-fn covers(certified: &CertifiedKey, name: &ServerName<'_>) -> bool {
-    certified.cert.first().is_some_and(|first| {
-        ParsedCertificate::try_from(first).is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
-    })
+impl ForNames {
+    fn fit(&self, name: &str) -> Fit {
+        let fit = |host: &String| match host.strip_prefix('*') {
+            None if host == name => Fit::Exact,
+            Some(parent) => {
+                let label =
+                    name.strip_suffix(parent).filter(|label| parent.starts_with('.') && !label.is_empty());
+                if label.is_some_and(|label| !label.contains('.')) { Fit::Wildcard } else { Fit::Not }
+            }
+            None => Fit::Not,
+        };
+        self.hosts.iter().map(fit).max().unwrap_or(Fit::Not)
+    }
 }

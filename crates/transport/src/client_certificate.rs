@@ -10,8 +10,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
-use crate::fault::Fault;
-use crate::settings::{Authorities, ClientCertificate};
+use crate::fault::{Fault, certificate_words};
+use crate::settings::{Authorities, ClientCertificate, Revoked};
 
 /// Builds the judge of clients' certificates.
 pub(crate) fn verifier(
@@ -39,16 +39,22 @@ fn chain_verifier(
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&authorities.certificates) {
         let certificate = certificate.map_err(|error| wrong(format!("the file is damaged: {error}")))?;
-        roots.add(certificate).map_err(|error| wrong(format!("a certificate cannot be used: {error}")))?;
+        roots.add(certificate).map_err(|error| {
+            let words = match &error {
+                Error::InvalidCertificate(why) => certificate_words(why),
+                other => other.to_string(),
+            };
+            wrong(format!("a certificate cannot be used: {words}"))
+        })?;
     }
     if roots.is_empty() {
-        return Err(wrong("there is no certificate in this file".to_owned()));
+        return Err(wrong(
+            "there is no certificate in this file (a PEM file with BEGIN CERTIFICATE)".to_owned(),
+        ));
     }
-    let revoked = CertificateRevocationListDer::pem_slice_iter(&authorities.revoked)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| wrong(format!("a revocation list is damaged: {error}")))?;
+    let revoked = authorities.revoked.as_ref().map(lists).transpose()?;
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    if !revoked.is_empty() {
+    if let Some(revoked) = revoked {
         builder =
             builder.with_crls(revoked).only_check_end_entity_revocation().enforce_revocation_expiration();
     }
@@ -56,6 +62,24 @@ fn chain_verifier(
         builder = builder.allow_unauthenticated();
     }
     builder.build().map_err(|error| wrong(error.to_string()))
+}
+
+/// Reads revocation lists; each is looked through once here, so that a handshake finds none that is damaged.
+fn lists(revoked: &Revoked) -> Result<Vec<CertificateRevocationListDer<'static>>, Fault> {
+    let wrong = |what: String| Fault::settings(format!("{}: {what}", revoked.file));
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&revoked.lists)
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(format!("the file is damaged: {error}")))?;
+    if lists.is_empty() {
+        return Err(wrong(
+            "there is no revocation list in this file (a PEM file with BEGIN X509 CRL)".to_owned(),
+        ));
+    }
+    for list in &lists {
+        webpki::BorrowedCertRevocationList::from_der(list)
+            .map_err(|error| wrong(format!("a revocation list cannot be used: {error}")))?;
+    }
+    Ok(lists)
 }
 
 /// Believes every certificate whose key the client has: it is the same client as before, whoever that is.

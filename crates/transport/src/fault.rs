@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// Why a connection, or a configuration, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Cause {
     NotTls,
     /// No version or suite in common.
     NothingInCommon,
+    /// The client speaks nothing newer than TLS 1.1 (RFC 8996).
+    OldVersion,
     /// The client speaks another protocol inside TLS (RFC 7301): an attack across protocols, or a browser.
     OtherProtocol,
     /// The client wants another server (`ssl_sni_hostname`).
@@ -70,7 +72,8 @@ impl From<Error> for Fault {
                 (Cause::ClientCertificate, "the client sent no certificate".to_owned())
             }
             Error::InvalidCertificate(why) => {
-                (Cause::ClientCertificate, format!("the client's certificate was not accepted: {why}"))
+                let words = certificate_words(why);
+                (Cause::ClientCertificate, format!("the client's certificate was not accepted: {words}"))
             }
             Error::General(words) => (general(words), words.clone()),
             other => (Cause::Broken, other.to_string()),
@@ -82,6 +85,29 @@ impl From<Error> for Fault {
 /// The library passes our own errors through as text.
 fn general(words: &str) -> Cause {
     if words.starts_with(crate::sign::NO_SIGNATURE) { Cause::NoSignature } else { Cause::Broken }
+}
+
+/// What is wrong with a certificate.
+pub(crate) fn certificate_words(why: &CertificateError) -> String {
+    match why {
+        CertificateError::BadEncoding => "it is damaged".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::Revoked => "it was revoked".to_owned(),
+        CertificateError::UnknownIssuer => "nobody who is believed has issued it (ca_certs_file)".to_owned(),
+        CertificateError::UnknownRevocationStatus => {
+            "there is no revocation list of its issuer (ca_crl_file)".to_owned()
+        }
+        CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
+            "the revocation list of its issuer is past its date (ca_crl_file)".to_owned()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for clients".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn alert_words(alert: AlertDescription) -> String {

@@ -6,7 +6,7 @@ use rustls::server::{Accepted, Acceptor};
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::fault::{Cause, Fault};
-use crate::hello::offered_versions;
+use crate::hello::{newest_of_old, offered_versions};
 
 /// How much of the first message is kept for the log.
 const KEPT: usize = 1024;
@@ -47,7 +47,7 @@ impl Greeting {
                 Err(error.into())
             }
         };
-        connection.map(Some).map_err(|fault| explained(fault, &self.heard))
+        connection.map(Some).map_err(|fault| explained(fault, &self.heard, alert))
     }
 }
 
@@ -84,11 +84,23 @@ fn check_name(accepted: &Accepted, only: Option<&str>, alert: &mut Vec<u8>) -> R
     Err(Fault::new(Cause::OtherName, words))
 }
 
-fn explained(fault: Fault, heard: &[u8]) -> Fault {
-    if fault.cause != Cause::NothingInCommon {
+/// Says what the client offered, and to an old one in its own words that it is the version.
+fn explained(fault: Fault, heard: &[u8], alert: &mut Vec<u8>) -> Fault {
+    /// A fatal `protocol_version` (RFC 5246 §7.2.2) in a record of TLS 1.0, which old clients can read. The library takes
+    /// what is missing in their first message for the cause.
+    const PROTOCOL_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
+    if !matches!(fault.cause, Cause::NothingInCommon | Cause::Broken) {
         return fault;
     }
-    match offered_versions(heard) {
+    if let Some(newest) = newest_of_old(heard) {
+        alert.clear();
+        alert.extend(PROTOCOL_VERSION);
+        let words = format!(
+            "the client offers {newest} at most, which is outdated: TLS 1.2 is the oldest that is spoken here"
+        );
+        return Fault::new(Cause::OldVersion, words);
+    }
+    match offered_versions(heard).filter(|_| fault.cause == Cause::NothingInCommon) {
         Some(versions) => Fault::new(fault.cause, format!("{fault}; it offered {versions}")),
         None => fault,
     }

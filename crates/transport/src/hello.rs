@@ -4,6 +4,19 @@
 
 /// Says which versions a client offered, as `TLS 1.0, TLS 1.1`; `None` when that cannot be read.
 pub(crate) fn offered_versions(record: &[u8]) -> Option<String> {
+    let names: Vec<_> = offered(record)?.into_iter().filter_map(name).collect();
+    Some(names.join(", "))
+}
+
+/// Names the newest version that a client offered when even that is older than TLS 1.2.
+pub(crate) fn newest_of_old(record: &[u8]) -> Option<String> {
+    let newest = offered(record)?.into_iter().filter(|&version| name(version).is_some()).max()?;
+    if newest < TLS12 { name(newest) } else { None }
+}
+
+const TLS12: u16 = 0x0303;
+
+fn offered(record: &[u8]) -> Option<Vec<u16>> {
     let mut record = Reader(record);
     // A handshake record, its version, its length.
     if record.octet()? != 22 {
@@ -23,9 +36,7 @@ pub(crate) fn offered_versions(record: &[u8]) -> Option<String> {
     let compressions = record.octet()?;
     record.skip(compressions.into())?;
     // A client of TLS 1.0 may end here.
-    let versions = extension(&mut record, 43).and_then(versions).unwrap_or_else(|| vec![legacy]);
-    let names: Vec<_> = versions.into_iter().filter_map(name).collect();
-    Some(names.join(", "))
+    Some(extension(&mut record, 43).and_then(versions).unwrap_or_else(|| vec![legacy]))
 }
 
 fn extension<'a>(hello: &mut Reader<'a>, wanted: u16) -> Option<Reader<'a>> {
@@ -94,6 +105,15 @@ mod tests {
     fn an_old_client_is_named_by_its_version() {
         assert_eq!(offered_versions(&hello(0x0301, &[])).unwrap(), "TLS 1.0");
         assert_eq!(offered_versions(&hello(0x0300, &[])).unwrap(), "SSL 3.0");
+    }
+
+    #[test]
+    fn only_who_offers_nothing_newer_is_old() {
+        assert_eq!(newest_of_old(&hello(0x0302, &[])).unwrap(), "TLS 1.1");
+        assert_eq!(newest_of_old(&hello(0x0303, &[])), None);
+        let list = [0, 11, 0, 43, 0, 7, 6, 3, 1, 3, 2, 0x1a, 0x1a];
+        assert_eq!(newest_of_old(&hello(0x0303, &list)).unwrap(), "TLS 1.1");
+        assert_eq!(newest_of_old(b"USER anonymous\r\n"), None);
     }
 
     #[test]

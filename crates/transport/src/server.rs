@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::{KeyLog, ServerConfig};
 
 use crate::channel::Channel;
 use crate::fault::Fault;
+use crate::proof::{Proof, Witness};
+use crate::recognise::Offer;
+use crate::record::Caught;
 use crate::site::Site;
 use crate::tickets::{Memory, Offered, Sessions, TicketKey, Tickets};
 
@@ -33,17 +36,26 @@ pub struct ServerSide {
     site: Arc<Site>,
     key: Arc<TicketKey>,
     sessions: Arc<Sessions>,
+    /// For the control connection, where clients are asked for certificates.
+    witnessed: Option<(ServerConfig, Arc<Witness>)>,
 }
 
 impl ServerSide {
     pub(crate) fn new(site: Arc<Site>) -> Result<Self, Fault> {
-        Ok(Self { site, key: Arc::new(TicketKey::new()?), sessions: Arc::default() })
+        let witnessed = site.witnessed()?;
+        Ok(Self { site, key: Arc::new(TicketKey::new()?), sessions: Arc::default(), witnessed })
     }
 
     /// Begins the handshake of the control connection.
     #[must_use]
     pub fn accept_control(&self) -> Channel {
         self.accept(CONTROL_PROTOCOLS, CONTROL_TICKETS, true)
+    }
+
+    /// Tells whether a client means to go on with this session. Nothing is proved by that: the handshake is to resume.
+    #[must_use]
+    pub fn knows(&self, offer: &Offer) -> bool {
+        offer.names.iter().any(|name| self.key.is_named(name)) || self.sessions.knows(&offer.session)
     }
 
     /// Begins the handshake of a data connection.
@@ -58,9 +70,16 @@ impl ServerSide {
         self.accept(DATA_PROTOCOLS, tickets, false)
     }
 
+    /// What the client of the control connection proved, once its handshake is over; `None` without a certificate.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proof> {
+        self.witnessed.as_ref().and_then(|(_, witness)| witness.proof())
+    }
+
     fn accept(&self, protocols: &[&[u8]], tickets: usize, is_control: bool) -> Channel {
         let offered = Arc::new(Offered::default());
-        let mut config: ServerConfig = self.site.base.clone();
+        let witnessed = self.witnessed.as_ref().filter(|_| is_control).map(|(config, _)| config);
+        let mut config: ServerConfig = witnessed.unwrap_or(&self.site.base).clone();
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         config.send_tls13_tickets = tickets;
         config.ticketer = Arc::new(Tickets {
@@ -73,6 +92,10 @@ impl ServerSide {
             offered: Arc::clone(&offered),
             adds: is_control,
         });
-        Channel::new(Arc::new(config), self.site.only_name.clone(), offered)
+        // The keys of each connection become ours when it has shaken hands.
+        let caught = Arc::new(Caught::default());
+        config.enable_secret_extraction = true;
+        config.key_log = Arc::clone(&caught) as Arc<dyn KeyLog>;
+        Channel::new(Arc::new(config), self.site.only_name.clone(), offered, caught)
     }
 }

@@ -63,6 +63,16 @@ pub struct Authorities {
     pub file: String,
     /// Its certificates in PEM.
     pub certificates: Vec<u8>,
-    /// Revocation lists in PEM; empty when there are none. With lists, a certificate whose issuer has none is refused.
-    pub revoked: Vec<u8>,
+    /// Whose certificates are believed no more (`ca_crl_file`).
+    pub revoked: Option<Revoked>,
+}
+
+/// Revocation lists (RFC 5280 §5). With them, a certificate whose issuer has none is refused, and so is every certificate
+/// once its issuer's list is past its date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// The file's name, for messages.
+    pub file: String,
+    /// The lists in PEM.
+    pub lists: Vec<u8>,
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::certificates::{Certificates, Chooser};
 use crate::client_certificate::verifier;
 use crate::fault::Fault;
+use crate::proof::Witness;
 use crate::server::ServerSide;
 use crate::settings::{Settings, Version};
 use crate::suites::Suites;
@@ -18,6 +20,25 @@ use crate::suites::Suites;
 pub struct Site {
     pub(crate) base: ServerConfig,
     pub(crate) only_name: Option<Box<str>>,
+    /// Who judges clients' certificates, and how the rest was made, to be made again with another judge.
+    judge: Arc<dyn ClientCertVerifier>,
+    made_of: Arc<Making>,
+}
+
+#[derive(Debug)]
+struct Making {
+    provider: Arc<CryptoProvider>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    chooser: Arc<Chooser>,
+}
+
+impl Making {
+    fn config(&self, judge: Arc<dyn ClientCertVerifier>) -> Result<ServerConfig, Fault> {
+        Ok(ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&self.versions)?
+            .with_client_cert_verifier(judge)
+            .with_cert_resolver(Arc::clone(&self.chooser) as Arc<_>))
+    }
 }
 
 impl Site {
@@ -35,12 +56,22 @@ impl Site {
             cipher_suites: suites.filter(|suite| versions.contains(&suite.version())).collect(),
             ..rustls::crypto::aws_lc_rs::default_provider()
         });
-        let base = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&versions)?
-            .with_client_cert_verifier(verifier(&settings.client_certificate, &provider)?)
-            .with_cert_resolver(Arc::new(Chooser(certificates)));
+        let judge = verifier(&settings.client_certificate, &provider)?;
+        let making = Making { provider, versions, chooser: Arc::new(Chooser(certificates)) };
+        let base = making.config(Arc::clone(&judge))?;
         let only_name = settings.only_name.as_deref().map(Box::from);
-        Ok(Arc::new(Self { base, only_name }))
+        Ok(Arc::new(Self { base, only_name, judge, made_of: Arc::new(making) }))
+    }
+
+    /// What one control connection is begun with when its client is asked for a certificate: somebody remembers what was
+    /// proved. `None` when nobody is asked.
+    pub(crate) fn witnessed(&self) -> Result<Option<(ServerConfig, Arc<Witness>)>, Fault> {
+        if !self.judge.offer_client_auth() {
+            return Ok(None);
+        }
+        let witness = Arc::new(Witness::new(Arc::clone(&self.judge)));
+        let config = self.made_of.config(Arc::clone(&witness) as Arc<_>)?;
+        Ok(Some((config, witness)))
     }
 
     /// Begins a control session.

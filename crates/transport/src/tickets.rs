@@ -14,6 +14,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use rustls::server::{ProducesTickets, StoresServerSessions};
 
 use crate::fault::Fault;
+use crate::recognise::NAME;
 
 /// How long clients may keep a ticket, in seconds: the most that RFC 8446 §4.6.1 allows. The key ends with the session.
 const LIFETIME: u32 = 7 * 24 * 60 * 60;
@@ -21,32 +22,43 @@ const LIFETIME: u32 = 7 * 24 * 60 * 60;
 /// How many session numbers are remembered (TLS 1.2): the control connection's, and some to spare.
 const REMEMBERED: usize = 4;
 
-/// A key for tickets; the library wipes it when it is dropped.
-pub(crate) struct TicketKey(RandomizedNonceKey);
+/// A key for tickets, and the name that they begin with (RFC 5077 §4); the library wipes the key when it is dropped.
+///
+/// The name is random and no secret: it tells at once whose a ticket is, before any connection is.
+pub(crate) struct TicketKey {
+    name: [u8; NAME],
+    key: RandomizedNonceKey,
+}
 
 impl TicketKey {
     /// Makes a key that nobody else has.
     pub(crate) fn new() -> Result<Self, Fault> {
-        let mut octets = [0_u8; 32];
-        let made =
-            aws_lc_rs::rand::fill(&mut octets).and_then(|()| RandomizedNonceKey::new(&AES_256_GCM, &octets));
+        let (mut octets, mut name) = ([0_u8; 32], [0_u8; NAME]);
+        let made = aws_lc_rs::rand::fill(&mut name)
+            .and_then(|()| aws_lc_rs::rand::fill(&mut octets))
+            .and_then(|()| RandomizedNonceKey::new(&AES_256_GCM, &octets));
         octets.fill(0);
         std::hint::black_box(&octets);
-        made.map(Self).map_err(|_| Fault::settings("the system has no random numbers for a ticket key"))
+        made.map(|key| Self { name, key })
+            .map_err(|_| Fault::settings("the system has no random numbers for a ticket key"))
     }
 
     fn seal(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let mut octets = plain.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::empty(), &mut octets).ok()?;
-        octets.extend_from_slice(nonce.as_ref());
-        Some(octets)
+        let nonce = self.key.seal_in_place_append_tag(Aad::from(self.name), &mut octets).ok()?;
+        Some([&self.name, octets.as_slice(), nonce.as_ref()].concat())
+    }
+
+    pub(crate) fn is_named(&self, name: &[u8; NAME]) -> bool {
+        self.name == *name
     }
 
     fn open(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let ticket = ticket.strip_prefix(&self.name)?;
         let (sealed, nonce) = ticket.split_at_checked(ticket.len().checked_sub(NONCE_LEN)?)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut octets = sealed.to_vec();
-        let length = self.0.open_in_place(nonce, Aad::empty(), &mut octets).ok()?.len();
+        let length = self.key.open_in_place(nonce, Aad::from(self.name), &mut octets).ok()?.len();
         octets.truncate(length);
         Some(octets)
     }
@@ -136,6 +148,11 @@ impl ProducesTickets for Tickets {
 pub(crate) struct Sessions(Mutex<Vec<(Vec<u8>, Vec<u8>)>>);
 
 impl Sessions {
+    /// Tells whether a number is one of this session's; an empty one never is.
+    pub(crate) fn knows(&self, number: &[u8]) -> bool {
+        !number.is_empty() && self.find(number).is_some()
+    }
+
     fn find(&self, number: &[u8]) -> Option<Vec<u8>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|(known, _)| known == number).map(|(_, value)| value.clone())

@@ -13,8 +13,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use wharf_transport::{
-    Authorities, Cause, Certificates, Channel, ClientCertificate, Fault, Flow, KeyId, Settings, Site, Suites,
-    Version,
+    Authorities, Cause, Certificates, Channel, ClientCertificate, Fault, Flow, KeyId, Revoked, Settings,
+    Site, Suites, Version,
 };
 
 fn any_version() -> Arc<ClientConfig> {
@@ -36,10 +36,7 @@ fn words_go_both_ways() {
     assert!(pair.server.suite().unwrap().contains("AES_256"));
     pair.client.writer().write_all(b"USER anonymous\r\n").unwrap();
     pair.settle().unwrap();
-    let mut buffer = [0; 64];
-    let read = pair.server.read(&mut buffer);
-    assert_eq!(&buffer[..read], b"USER anonymous\r\n");
-    assert_eq!(pair.server.read(&mut buffer), 0);
+    assert_eq!(pair.plaintext, b"USER anonymous\r\n");
     assert_eq!(pair.server.write(b"331 \r\n"), 6);
     assert!(pair.server.wants_write());
     pair.settle().unwrap();
@@ -68,16 +65,16 @@ fn an_end_with_close_notify_is_clean_and_one_without_is_truncated() {
     assert!(clean.server.is_closed_cleanly());
     clean.server.end_of_stream().unwrap();
     assert!(!clean.server.is_truncated());
-    assert_eq!(clean.server.plaintext(), b"all of it");
+    assert_eq!(clean.plaintext, b"all of it");
     // What comes afterwards is nobody's.
-    assert_eq!(clean.server.read_tls(b"junk").unwrap(), 4);
+    assert_eq!(clean.server.open(&mut b"junk".to_vec(), |_| panic!("plaintext")).unwrap(), 4);
 
     let mut cut = connected();
     cut.client.writer().write_all(b"half of").unwrap();
     cut.settle().unwrap();
     assert_eq!(cut.server.end_of_stream().unwrap_err().cause, Cause::Truncated);
     assert!(cut.server.is_truncated() && !cut.server.is_closed_cleanly());
-    assert_eq!(cut.server.plaintext(), b"half of");
+    assert_eq!(cut.plaintext, b"half of");
     assert_eq!(session().accept_control().end_of_stream().unwrap_err().cause, Cause::Truncated);
 }
 
@@ -100,66 +97,12 @@ fn a_peer_that_does_not_read_costs_a_bounded_amount() {
 }
 
 #[test]
-fn plaintext_that_nobody_takes_stops_the_intake() {
-    let mut pair = connected();
-    pair.client.set_buffer_limit(None);
-    pair.client.writer().write_all(&vec![9; 200_000]).unwrap();
-    let mut octets = Vec::new();
-    while pair.client.wants_write() {
-        pair.client.write_tls(&mut octets).unwrap();
-    }
-    let (mut at, mut received, mut buffer) = (0, 0, [0; 5000]);
-    while at < octets.len() {
-        let taken = pair.server.read_tls(&octets[at..]).unwrap();
-        assert!(taken < 50_000, "one call took {taken}");
-        at += taken;
-        loop {
-            match pair.server.read(&mut buffer) {
-                0 => break,
-                more => received += more,
-            }
-        }
-    }
-    assert_eq!(received, 200_000);
-}
-
-#[test]
-fn partial_sends_lose_nothing() {
-    /// A socket that takes seven octets at a time.
-    struct Narrow(Vec<u8>);
-    impl Write for Narrow {
-        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-            let taken = octets.len().min(7);
-            self.0.extend(&octets[..taken]);
-            Ok(taken)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut pair = connected();
-    let text: Vec<u8> = (0..40_000_u32).map(|n| n as u8).collect();
-    assert_eq!(pair.server.write(&text), text.len());
-    let mut narrow = Narrow(Vec::new());
-    while pair.server.wants_write() {
-        pair.server.send_tls(&mut narrow).unwrap();
-    }
-    let (mut rest, mut all) = (&narrow.0[..], Vec::new());
-    while !rest.is_empty() {
-        pair.client.read_tls(&mut rest).unwrap();
-        pair.client.process_new_packets().unwrap();
-        all.extend(heard(&mut pair.client));
-    }
-    assert!(all == text);
-}
-
-#[test]
 fn sixty_four_mebibytes_go_each_way() {
     const BLOCK: usize = 256 * 1024;
     let mut pair = connected();
     pair.client.set_buffer_limit(None);
     let block: Vec<u8> = (0..BLOCK).map(|n| (n % 251) as u8).collect();
-    let (mut wire, mut buffer) = (Vec::with_capacity(BLOCK * 2), vec![0; BLOCK]);
+    let mut wire = Vec::with_capacity(BLOCK * 2);
     for _ in 0..256 {
         wire.clear();
         assert_eq!(pair.server.write(&block), BLOCK);
@@ -172,17 +115,11 @@ fn sixty_four_mebibytes_go_each_way() {
         }
         assert!(all == block);
 
-        wire.clear();
         pair.client.writer().write_all(&block).unwrap();
-        while pair.client.wants_write() {
-            pair.client.write_tls(&mut wire).unwrap();
-        }
-        let (mut at, mut received) = (0, 0);
-        while at < wire.len() {
-            at += pair.server.read_tls(&wire[at..]).unwrap();
-            received += pair.server.read(&mut buffer[received..]);
-        }
-        assert!(received == BLOCK && buffer == block);
+        let wire = pair.said();
+        pair.plaintext.clear();
+        pair.feed(&wire).unwrap();
+        assert!(pair.plaintext == block);
     }
 }
 
@@ -211,6 +148,23 @@ fn only_ftp_is_spoken_inside() {
 }
 
 #[test]
+fn a_first_message_of_many_kilobytes_is_heard_whole_however_it_is_split() {
+    for size in [1, 5, 4096, 1 << 20] {
+        let mut config = client(&[&TLS13, &TLS12]);
+        config.alpn_protocols = (0..120).map(|number| vec![number; 100]).collect();
+        config.alpn_protocols.push(b"ftp".to_vec());
+        let mut pair = Pair::new(&Arc::new(config), "ftp.example", session().accept_control());
+        let hello = pair.said();
+        assert!(hello.len() > 12_000);
+        for piece in hello.chunks(size) {
+            pair.feed(piece).unwrap();
+        }
+        pair.settle().unwrap();
+        assert!(!pair.server.is_handshaking(), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn another_server_name_is_refused_with_its_alert() {
     let settings = Settings { only_name: Some("FTP.example".into()), ..Settings::default() };
     let session = site(&settings).session().unwrap();
@@ -219,14 +173,14 @@ fn another_server_name_is_refused_with_its_alert() {
         let mut pair = Pair::new(&any_version(), name, session.accept_control());
         let mut hello = Vec::new();
         pair.client.write_tls(&mut hello).unwrap();
-        let fault = pair.server.read_tls(&hello).unwrap_err();
+        let fault = pair.server.shake(&hello).unwrap_err();
         assert_eq!(fault.cause, Cause::OtherName);
         let mut alert = Vec::new();
         pair.server.take_tls(&mut alert);
         pair.client.read_tls(&mut &alert[..]).unwrap();
         let told = pair.client.process_new_packets().unwrap_err();
         assert_eq!(told, rustls::Error::AlertReceived(rustls::AlertDescription::UnrecognisedName));
-        assert!(pair.server.read_tls(b"more").is_err() && !pair.server.wants_write());
+        assert!(pair.server.shake(b"more").is_err() && !pair.server.wants_write());
     }
 }
 
@@ -299,13 +253,17 @@ fn a_revoked_certificate_is_refused() {
         key_identifier_method: rcgen::KeyIdMethod::Sha256,
     };
     let revoked = list.signed_by(&ca).unwrap().pem().unwrap().into_bytes();
-    let issued_by = Some(Authorities { file: "ca.pem".into(), certificates: ca.pem().into(), revoked });
+    let issued_by = Some(Authorities {
+        file: "ca.pem".into(),
+        certificates: ca.pem().into(),
+        revoked: Some(Revoked { file: "crl.pem".into(), lists: revoked }),
+    });
     let client_certificate = ClientCertificate::Required { issued_by };
     let session = site(&Settings { client_certificate, ..Settings::default() }).session().unwrap();
     let tried = |who| Pair::connect(&Arc::new(with_certificate(who)), "a.example", session.accept_control());
     assert!(tried(&good).is_ok());
     let said = tried(&bad).map(|_| ()).unwrap_err();
-    assert!(said.cause == Cause::ClientCertificate && said.to_string().contains("evoked"), "{said}");
+    assert!(said.cause == Cause::ClientCertificate && said.to_string().contains("it was revoked"), "{said}");
 }
 
 #[test]
@@ -335,6 +293,8 @@ fn the_certificate_follows_the_name_and_what_the_client_can_check() {
         made(&["*.files.example"], &rcgen::PKCS_ECDSA_P256_SHA256),
         made(&["two.example"], &rcgen::PKCS_ED25519),
         made(&["two.example"], &rcgen::PKCS_ECDSA_P384_SHA384),
+        made(&["*.many.example"], &rcgen::PKCS_ECDSA_P256_SHA256),
+        made(&["One.many.example", "other.example"], &rcgen::PKCS_ECDSA_P256_SHA256),
     ];
     let shown: Vec<_> = list.iter().map(|one| one.der.clone()).collect();
     let certificates = certificates(&list);
@@ -348,6 +308,10 @@ fn the_certificate_follows_the_name_and_what_the_client_can_check() {
     assert_eq!(seen("unknown.example"), 0);
     assert_eq!(seen("192.0.2.1"), 0);
     assert_eq!(seen("two.example"), 2);
+    assert_eq!(seen("two.many.example"), 4);
+    assert_eq!(seen("ONE.many.example"), 5, "the name itself comes before a wildcard");
+    assert_eq!(seen("a.b.many.example"), 0, "a wildcard is one label");
+    assert_eq!(seen("many.example"), 0);
 
     // A renewed certificate reaches sessions that are under way.
     certificates.replace(&public(&list)[1..2]).unwrap();
@@ -371,7 +335,7 @@ fn a_clients_certificate_is_asked_for_as_configured() {
     let who = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
     let stranger = made(&["stranger"], &rcgen::PKCS_ECDSA_P256_SHA256);
     let issued_by =
-        || Some(Authorities { file: "ca.pem".into(), certificates: who.pem.clone().into(), revoked: vec![] });
+        || Some(Authorities { file: "ca.pem".into(), certificates: who.pem.clone().into(), revoked: None });
     let session =
         |client_certificate| site(&Settings { client_certificate, ..Settings::default() }).session().unwrap();
     let tried = |wanted, config: ClientConfig| {
@@ -415,14 +379,14 @@ fn a_keyholder_that_is_silent_costs_one_handshake() {
         let mut pair = Pair::new(&Arc::new(client(&[version])), "a.example", session.accept_control());
         let mut hello = Vec::new();
         pair.client.write_tls(&mut hello).unwrap();
-        assert_eq!(pair.server.read_tls(&hello).unwrap_err().cause, Cause::NoSignature);
+        assert_eq!(pair.server.shake(&hello).unwrap_err().cause, Cause::NoSignature);
     }
 }
 
 #[test]
 fn words_in_clear_are_no_tls() {
     let mut channel = session().accept_control();
-    assert_eq!(channel.read_tls(b"USER anonymous\r\n").unwrap_err().cause, Cause::NotTls);
+    assert_eq!(channel.shake(b"USER anonymous\r\n").unwrap_err().cause, Cause::NotTls);
 }
 
 #[test]
@@ -432,8 +396,10 @@ fn an_octet_that_was_changed_ends_the_connection_with_an_alert() {
     let mut octets = Vec::new();
     pair.client.write_tls(&mut octets).unwrap();
     *octets.last_mut().unwrap() ^= 1;
-    assert_eq!(pair.server.read_tls(&octets).unwrap_err().cause, Cause::Broken);
-    assert!(pair.server.plaintext().is_empty() && pair.server.wants_write());
+    assert_eq!(pair.feed(&octets).unwrap_err().cause, Cause::Broken);
+    assert!(pair.plaintext.is_empty());
+    let told = pair.answer().unwrap_err();
+    assert_eq!(told, rustls::Error::AlertReceived(rustls::AlertDescription::BadRecordMac));
 }
 
 proptest! {
@@ -442,9 +408,9 @@ proptest! {
     #[test]
     fn no_octets_make_a_channel_panic(octets in prop::collection::vec(any::<u8>(), 0..600), cut in 0..400_usize, flip in any::<(usize, u8)>()) {
         let session = session();
-        let _ = session.accept_control().read_tls(&octets);
+        let _ = session.accept_control().shake(&octets);
         let record = [&[22, 3, 1, (octets.len() >> 8) as u8, octets.len() as u8][..], &octets].concat();
-        let _ = session.accept_control().read_tls(&record);
+        let _ = session.accept_control().shake(&record);
 
         // An honest beginning that goes wrong.
         let mut pair = Pair::new(&any_version(), "a.example", session.accept_control());
@@ -453,15 +419,14 @@ proptest! {
         let at = flip.0 % hello.len();
         hello[at] ^= flip.1;
         hello.truncate(hello.len().min(cut.max(1) * 2));
-        let _ = pair.server.read_tls(&hello);
-        let _ = pair.server.read_tls(&octets);
+        let _ = pair.feed(&hello);
+        let _ = pair.feed(&octets);
         pair.server.take_tls(&mut hello);
-        let _ = (pair.server.plaintext().len(), pair.server.write(&octets));
-        pair.server.consume(usize::MAX);
+        let _ = pair.server.write(&octets);
 
         // A connection that goes wrong.
         let mut pair = connected();
-        let _ = pair.server.read_tls(&octets);
+        let _ = pair.feed(&octets);
         let _ = pair.server.end_of_stream();
         pair.server.close();
         pair.server.take_tls(&mut hello);

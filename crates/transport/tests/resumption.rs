@@ -9,7 +9,7 @@ use common::{Pair, client, session, site};
 use rustls::client::{ClientSessionMemoryCache, Resumption, Tls12Resumption};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
-use wharf_transport::{Channel, Flow, Kind, ServerSide, Settings, WhyFull};
+use wharf_transport::{Channel, Flow, Kind, Look, ServerSide, Settings, WhyFull, look};
 
 const NAME: &str = "ftp.example";
 
@@ -68,6 +68,22 @@ fn uploads_get_no_ticket_and_four_of_them_resume() {
         assert_eq!(data(&client, &session, Flow::FromClient), Kind::Resumed);
     }
     assert_eq!(data(&client, &session, Flow::FromClient), Kind::Full);
+}
+
+#[test]
+fn uploads_go_on_for_long_when_the_control_connection_repeats_its_ticket() {
+    for (way, client) in ways() {
+        let (client, session) = (Arc::new(client), session());
+        let mut control = connect(&client, session.accept_control());
+        for number in 0..20 {
+            let kind = data(&client, &session, Flow::FromClient);
+            assert_eq!(kind, Kind::Resumed, "{way}, connection {number}");
+            control.server.repeat_ticket();
+            assert_eq!(control.server.write(b"150 \r\n"), 6);
+            control.settle().unwrap();
+        }
+        assert_eq!(common::heard(&mut control.client), b"150 \r\n".repeat(20), "{way}");
+    }
 }
 
 #[test]
@@ -166,6 +182,34 @@ mod one_name {
 
         fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
             self.0.take_tls13_ticket(&name())
+        }
+    }
+}
+
+#[test]
+fn the_first_words_of_a_data_connection_tell_whose_it_is_before_anybody_answers() {
+    for (way, config) in ways() {
+        let (mine, other) = (session(), session());
+        let client = Arc::new(config);
+        let first_words = || {
+            let name = NAME.to_owned().try_into().unwrap();
+            let mut connection = rustls::ClientConnection::new(Arc::clone(&client), name).unwrap();
+            let mut said = Vec::new();
+            connection.write_tls(&mut said).unwrap();
+            said
+        };
+        let offer = |said: &[u8]| match look(said) {
+            Look::Offers(offer) => offer,
+            other => panic!("{way}: {other:?}"),
+        };
+        assert!(!mine.knows(&offer(&first_words())), "{way}: nothing is offered before there is a session");
+        let _control = connect(&client, mine.accept_control());
+        for number in 0..3 {
+            let said = first_words();
+            let offer = offer(&said);
+            assert!(mine.knows(&offer), "{way}, {number}");
+            assert!(!other.knows(&offer), "{way}, {number}");
+            assert_eq!(data(&client, &mine, Flow::ToClient), Kind::Resumed, "{way}, {number}");
         }
     }
 }

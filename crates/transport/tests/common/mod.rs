@@ -1,5 +1,6 @@
 //! What the tests of this room share: certificates made on the spot, a signer, and a client in the same memory.
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::SigningKey;
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion,
+    CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use wharf_transport::{Certificate, Certificates, Channel, Fault, KeyId, ServerSide, Settings, Site};
 
@@ -69,8 +71,23 @@ pub(crate) fn session() -> ServerSide {
 
 /// A client that believes every server, and remembers sessions.
 pub(crate) fn client(versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    client_with(versions, |_| true)
+}
+
+/// A client of one version that knows only some suites.
+pub(crate) fn client_of(
+    version: &'static SupportedProtocolVersion,
+    knows: impl Fn(CipherSuite) -> bool,
+) -> ClientConfig {
+    client_with(&[version], knows)
+}
+
+fn client_with(
+    versions: &[&'static SupportedProtocolVersion],
+    knows: impl Fn(CipherSuite) -> bool,
+) -> ClientConfig {
     let mut provider = provider::default_provider();
-    provider.cipher_suites.retain(|suite| versions.contains(&suite.version()));
+    provider.cipher_suites.retain(|suite| versions.contains(&suite.version()) && knows(suite.suite()));
     ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
@@ -123,12 +140,42 @@ impl ServerCertVerifier for Anyone {
 pub(crate) struct Pair {
     pub(crate) client: ClientConnection,
     pub(crate) server: Channel,
+    /// What the server has decrypted.
+    pub(crate) plaintext: Vec<u8>,
+    pending: Vec<u8>,
 }
 
 impl Pair {
     pub(crate) fn new(client: &Arc<ClientConfig>, name: &str, server: Channel) -> Self {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        Self { client: ClientConnection::new(Arc::clone(client), name).unwrap(), server }
+        let client = ClientConnection::new(Arc::clone(client), name).unwrap();
+        Self { client, server, plaintext: Vec::new(), pending: Vec::new() }
+    }
+
+    /// Gives the server ciphertext.
+    pub(crate) fn feed(&mut self, ciphertext: &[u8]) -> Result<(), Fault> {
+        feed(&mut self.server, &mut self.pending, ciphertext, &mut self.plaintext)
+    }
+
+    /// Gives the client what the server has to send.
+    pub(crate) fn answer(&mut self) -> Result<(), rustls::Error> {
+        let mut octets = Vec::new();
+        self.server.take_tls(&mut octets);
+        let mut rest = &octets[..];
+        while !rest.is_empty() {
+            self.client.read_tls(&mut rest).unwrap();
+            self.client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    /// What the client has to send.
+    pub(crate) fn said(&mut self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        while self.client.wants_write() {
+            self.client.write_tls(&mut octets).unwrap();
+        }
+        octets
     }
 
     /// Carries octets both ways until nobody has any.
@@ -139,7 +186,7 @@ impl Pair {
             while self.client.wants_write() {
                 self.client.write_tls(&mut octets).unwrap();
             }
-            let outcome = self.server.read_tls(&octets);
+            let outcome = self.feed(&octets);
             let mut back = Vec::new();
             self.server.take_tls(&mut back);
             let mut rest = &back[..];
@@ -150,11 +197,11 @@ impl Pair {
                     // Tell the server why.
                     octets.clear();
                     self.client.write_tls(&mut octets).unwrap();
-                    self.server.read_tls(&octets)?;
+                    self.feed(&octets)?;
                     panic!("the client gave up: {error}");
                 }
             }
-            assert_eq!(outcome?, octets.len(), "plaintext that nobody takes");
+            outcome?;
             if octets.is_empty() && back.is_empty() {
                 return Ok(());
             }
@@ -167,6 +214,21 @@ impl Pair {
         pair.settle()?;
         Ok(pair)
     }
+}
+
+/// Gives a server ciphertext, and takes the plaintext; what is no whole record yet is `pending`.
+pub(crate) fn feed(
+    server: &mut Channel,
+    pending: &mut Vec<u8>,
+    ciphertext: &[u8],
+    plaintext: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    pending.extend_from_slice(ciphertext);
+    let taken = server.shake(pending)?;
+    pending.drain(..taken);
+    let taken = server.open(pending, |octets| plaintext.extend_from_slice(octets))?;
+    pending.drain(..taken);
+    Ok(())
 }
 
 /// Reads everything that the client has decrypted.
@@ -184,7 +246,7 @@ pub(crate) fn serve(
     respond: impl Fn(&[u8]) -> Option<Vec<u8>>,
 ) -> Result<Vec<u8>, Fault> {
     let (mut heard, mut buffer) = (Vec::new(), vec![0; 65536]);
-    let mut out = Vec::new();
+    let (mut out, mut pending) = (Vec::new(), Vec::new());
     let mut has_answered = false;
     loop {
         let read = match stream.read(&mut buffer) {
@@ -195,22 +257,9 @@ pub(crate) fn serve(
         if read == 0 {
             return channel.end_of_stream().map(|()| heard);
         }
-        let mut rest = &buffer[..read];
-        while !rest.is_empty() {
-            let taken = channel.read_tls(rest);
-            let more = taken.as_ref().map_or(0, |taken| *taken);
-            rest = rest.get(more..).unwrap_or_default();
-            loop {
-                let shown = channel.plaintext().len();
-                if shown == 0 {
-                    break;
-                }
-                heard.extend_from_slice(channel.plaintext());
-                channel.consume(shown);
-            }
-            flush(stream, channel, &mut out);
-            taken?;
-        }
+        let fed = feed(channel, &mut pending, &buffer[..read], &mut heard);
+        flush(stream, channel, &mut out);
+        fed?;
         if !has_answered && let Some(answer) = respond(&heard) {
             has_answered = true;
             let mut rest = &answer[..];
