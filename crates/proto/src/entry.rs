@@ -49,6 +49,8 @@ pub struct Entry {
     pub size: u64,
     /// When the content last changed.
     pub modified: Time,
+    /// When it was made, where the file system knows.
+    pub created: Option<Time>,
     /// The device it lives on.
     pub device: u64,
     /// Its number on that device; with `device` it makes the RFC 3659 `unique` fact.

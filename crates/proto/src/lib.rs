@@ -8,7 +8,10 @@
 pub mod entry;
 pub mod failure;
 pub mod ftp;
+pub mod host;
+pub mod names;
 pub mod path;
 pub mod pattern;
+pub mod scope;
 pub mod secret;
 pub mod store;

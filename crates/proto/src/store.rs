@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{Access, Entry, Time};
 use crate::failure::Failure;
+use crate::ftp::listing::Owners;
 use crate::path::VirtualPath;
 
 /// A session asks its storage, one thing at a time; each gets exactly one [`Answer`].
@@ -45,6 +46,131 @@ pub enum Request {
         #[serde(with = "serde_bytes")]
         name: Vec<u8>,
     },
+    /// How much room is left where this is, or would be? Answered with [`Answer::Room`].
+    Room(VirtualPath),
+    /// Begin what may take long. Answered with [`Answer::Begun`] and a pipe's reading end, which brings one
+    /// [`Finished`] and then its end; closing it breaks the work off.
+    Begin(Task),
+    /// Send a part of a regular file through a pipe. Answered with [`Answer::Opened`] (the part's size) and the
+    /// pipe's reading end.
+    OpenPart(VirtualPath, Part),
+}
+
+/// Work that takes as long as files are large; it is done in pieces, between other requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Take the hash of a regular file. Ends with [`Finished::Digest`].
+    Hash {
+        /// Which.
+        path: VirtualPath,
+        /// By which method.
+        algorithm: Algorithm,
+        /// Of which part; `None` means the whole, and that may be remembered from an earlier time.
+        part: Option<Part>,
+    },
+    /// Copy a regular file, replacing what is there. Ends with [`Finished::Done`].
+    Copy {
+        /// What.
+        from: VirtualPath,
+        /// Its new name.
+        to: VirtualPath,
+        /// The session's umask.
+        umask: u32,
+    },
+    /// Join files to one, then remove them. Ends with [`Finished::Done`].
+    Join {
+        /// The whole: a new name, or the first part.
+        whole: VirtualPath,
+        /// The parts in their order.
+        parts: Vec<VirtualPath>,
+        /// The session's umask.
+        umask: u32,
+    },
+    /// Remove a directory with all that is in it. Ends with [`Finished::Done`].
+    RemoveTree(VirtualPath),
+    /// Add up the sizes of all regular files in a tree. Ends with [`Finished::Octets`].
+    Measure(VirtualPath),
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its first octet, counted from 0.
+    pub start: u64,
+    /// The octet behind its last one; beyond the file's end means up to it.
+    pub end: u64,
+}
+
+/// What [`Task`]s end with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finished {
+    /// All is done.
+    Done,
+    /// A number of octets.
+    Octets(u64),
+    /// A hash.
+    Digest {
+        /// What it was taken of.
+        part: Part,
+        /// Its octets.
+        #[serde(with = "serde_bytes")]
+        octets: Vec<u8>,
+    },
+    /// It could not be done, or not all of it.
+    Failed(Failure),
+}
+
+/// How a hash is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// FIPS 180-4.
+    Sha256,
+    /// FIPS 180-4.
+    Sha512,
+    /// FIPS 180-4; against accidents only.
+    Sha1,
+    /// RFC 1321; against accidents only.
+    Md5,
+    /// The polynomial of ISO 3309, as in zip files; against accidents only.
+    Crc32,
+    /// BLAKE3.
+    Blake3,
+}
+
+impl Algorithm {
+    /// All of them, the default first.
+    pub const ALL: [Self; 6] = [Self::Sha256, Self::Sha512, Self::Sha1, Self::Md5, Self::Crc32, Self::Blake3];
+
+    /// The name that draft-bryan-ftp-hash and IANA's registry of hash functions use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512",
+            Self::Sha1 => "SHA-1",
+            Self::Md5 => "MD5",
+            Self::Crc32 => "CRC32",
+            Self::Blake3 => "BLAKE3",
+        }
+    }
+
+    /// Finds one by its name, in any case.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// How many octets it gives.
+    #[must_use]
+    pub fn octets(self) -> usize {
+        match self {
+            Self::Sha256 | Self::Blake3 => 32,
+            Self::Sha512 => 64,
+            Self::Sha1 => 20,
+            Self::Md5 => 16,
+            Self::Crc32 => 4,
+        }
+    }
 }
 
 /// How a file is opened for writing. Nothing is ever truncated here: the session does that when data flows.
@@ -106,16 +232,58 @@ pub struct Facts {
     pub size: bool,
     /// `modify=`.
     pub modify: bool,
+    /// `create=`, where the file system knows it.
+    pub create: bool,
     /// `perm=`.
     pub perm: bool,
     /// `unique=`.
     pub unique: bool,
     /// `UNIX.mode=`.
     pub unix_mode: bool,
-    /// `UNIX.uid=`, or `UNIX.owner=` by name.
+    /// `UNIX.uid=`: a number.
+    pub unix_uid: bool,
+    /// `UNIX.gid=`: a number.
+    pub unix_gid: bool,
+    /// `UNIX.owner=`: a name, or a number where no name is told.
     pub unix_owner: bool,
-    /// `UNIX.gid=`, or `UNIX.group=` by name.
+    /// `UNIX.group=`: a name, or a number where no name is told.
     pub unix_group: bool,
+    /// `UNIX.ownername=`: a name, or nothing.
+    pub unix_owner_name: bool,
+    /// `UNIX.groupname=`: a name, or nothing.
+    pub unix_group_name: bool,
+}
+
+impl Facts {
+    /// No fact at all, which is a choice too.
+    pub const NONE: Self = Self {
+        kind: false,
+        size: false,
+        modify: false,
+        create: false,
+        perm: false,
+        unique: false,
+        unix_mode: false,
+        unix_uid: false,
+        unix_gid: false,
+        unix_owner: false,
+        unix_group: false,
+        unix_owner_name: false,
+        unix_group_name: false,
+    };
+
+    /// What a client gets that has chosen nothing: all that is told in one way only, and owners as clients show them.
+    pub const USUAL: Self = Self {
+        kind: true,
+        size: true,
+        modify: true,
+        perm: true,
+        unique: true,
+        unix_mode: true,
+        unix_owner: true,
+        unix_group: true,
+        ..Self::NONE
+    };
 }
 
 /// The flags of LIST and NLST that mean something.
@@ -168,6 +336,37 @@ pub enum Change {
         /// When, UTC.
         modified: Time,
     },
+    /// Set both times of a regular file.
+    SetTimes {
+        /// Which; links are followed.
+        path: VirtualPath,
+        /// When it was last read, UTC.
+        accessed: Time,
+        /// When its content last changed, UTC.
+        modified: Time,
+    },
+    /// Give a file or directory to another group that the user belongs to.
+    SetGroup {
+        /// Which; links are followed.
+        path: VirtualPath,
+        /// The group's number, or its name where names are told.
+        #[serde(with = "serde_bytes")]
+        group: Vec<u8>,
+    },
+    /// Make a directory and those above it that are missing; one that is there is no error.
+    MakeDirectories {
+        /// Which.
+        path: VirtualPath,
+        /// The session's umask.
+        umask: u32,
+    },
+    /// Make a symbolic link to something below the same root.
+    MakeLink {
+        /// What it leads to; it need not be there.
+        target: VirtualPath,
+        /// The link's own name.
+        link: VirtualPath,
+    },
 }
 
 /// What storage answers.
@@ -177,7 +376,7 @@ pub enum Answer {
     Entered(Entered),
     /// To [`Request::Look`].
     Looked(Looked),
-    /// To [`Request::OpenRead`]; one descriptor comes along.
+    /// To [`Request::OpenRead`] and [`Request::OpenPart`]; one descriptor comes along.
     Opened {
         /// Size in octets at this moment.
         size: u64,
@@ -193,6 +392,10 @@ pub enum Answer {
     Done,
     /// To [`Request::Home`]: the home as it is seen below the root; `None` when nobody is called so.
     Home(Option<VirtualPath>),
+    /// To [`Request::Room`]: how many octets this user may still store there.
+    Room(u64),
+    /// To [`Request::Begin`]; the pipe's reading end comes along.
+    Begun,
     /// To any of them.
     Refused(Failure),
 }
@@ -217,6 +420,8 @@ pub struct Looked {
     pub entry: Entry,
     /// What this identity may do with it, by the kernel's word and the rules.
     pub access: Access,
+    /// The names of its owner and group, as far as they are told.
+    pub owners: Owners,
 }
 
 /// A file that waits for octets.

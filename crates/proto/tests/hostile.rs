@@ -9,7 +9,7 @@ use wharf_proto::ftp::server::record::Event;
 use wharf_proto::ftp::server::session::{Session, Welcome};
 use world::{Node, World, path, policy, tls};
 
-const VERBS: [&str; 52] = [
+const VERBS: [&str; 82] = [
     "ABOR",
     "ACCT",
     "ALLO",
@@ -62,6 +62,36 @@ const VERBS: [&str; 52] = [
     "PROT",
     "PROT",
     "PROT",
+    "AVBL",
+    "CLNT",
+    "COMB",
+    "CSID",
+    "DSIZ",
+    "HASH",
+    "LANG",
+    "LANG ko",
+    "MD5",
+    "MFF",
+    "MFF modify=20200101000000;",
+    "MMD5",
+    "RANG",
+    "RANG 1 2",
+    "RMDA",
+    "SITE CHGRP",
+    "SITE COPY",
+    "SITE CPFR",
+    "SITE CPTO",
+    "SITE MKDIR",
+    "SITE RMDIR",
+    "SITE SYMLINK",
+    "SITE UTIME",
+    "XCRC",
+    "XMD5",
+    "XSHA256",
+    "OPTS HASH",
+    "OPTS MODE",
+    "MODE",
+    "OPTS UTF8",
 ];
 
 /// What matters to TLS; the useful ones several times, so that sessions get somewhere.

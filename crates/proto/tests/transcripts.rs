@@ -79,9 +79,11 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
             for rights in [&mut rules.local_rights, &mut rules.anonymous_rights] {
                 (rights.upload, rights.append, rights.make_directory) = (false, false, false);
                 (rights.remove, rights.set_time, rights.set_mode) = (false, false, false);
+                rights.link = false;
             }
         }
         "no-listing" => rules.local_rights.list = false,
+        "no-hash" => rules.local_rights.hash = false,
         "no-passive" => rules.local_rights.passive = false,
         "no-active" => rules.local_rights.active = false,
         "no-local" => rules.local = false,
@@ -92,6 +94,12 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
         "deny-file" => rules.deny_file = Some(value),
         "only-download" => rules.download_file = Some(value),
         "only-upload" => rules.upload_file = Some(value),
+        "hosts" => rules.hosts = true,
+        "anonymous-writes" => {
+            let rights = &mut rules.anonymous_rights;
+            (rights.overwrite, rights.append, rights.remove) = (true, true, true);
+        }
+        "mode-z" => rules.mode_z = true,
         "tilde-user" => rules.tilde_user = true,
         "change-owner" => rules.change_owner = true,
         "allow-user" => rules.user_list = Some(UserList { names: vec![value], deny: false }),
@@ -143,9 +151,16 @@ fn scene(world: &mut World, scene: &str, place: &str) {
         ("home", name, home) => {
             world.homes.insert(name.as_bytes().to_vec(), path(home));
         }
+        ("host", name, banner) => {
+            world.hosts.insert(name.to_owned(), banner.as_bytes().to_vec());
+        }
         ("unique-ending", ending, _) => world.unique_ending = ending.to_owned(),
         ("no-ports", ..) => world.ports_left = false,
+        ("shared-ports", ..) => world.ports_are_shared = true,
         ("next-connect", "failed", _) => world.next_connect = Some(NoConnection::Failed),
+        ("next-connect", "refused", _) => world.next_connect = Some(NoConnection::Refused),
+        ("next-connect", "unreachable", _) => world.next_connect = Some(NoConnection::Unreachable),
+        ("next-connect", "no-answer", _) => world.next_connect = Some(NoConnection::NoAnswer),
         ("next-connect", "aborted", _) => world.next_connect = Some(NoConnection::Aborted),
         ("next-move", "stalled", _) => world.next_move = Some(Outcome::Stalled),
         ("next-move", "network-failed", _) => world.next_move = Some(Outcome::NetworkFailed),
@@ -161,6 +176,8 @@ fn scene(world: &mut World, scene: &str, place: &str) {
         ("in-clear", ..) => assert!(!world.secured, "{place}: the control connection is inside TLS"),
         ("data-protected", ..) => assert!(world.protected, "{place}: the data went in clear"),
         ("data-in-clear", ..) => assert!(!world.protected, "{place}: the data went inside TLS"),
+        ("next-task", "too-many", _) => world.next_task = Some(Failure::TooMany),
+        ("next-task", "failed", _) => world.next_task = Some(Failure::Broken),
         ("next-move", "file-failed", _) => world.next_move = Some(Outcome::FileFailed(Failure::Broken)),
         _ => panic!("{place}: what is {scene:?}?"),
     }

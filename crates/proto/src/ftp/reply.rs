@@ -3,6 +3,8 @@
 //! Texts are vsftpd's where scripts may depend on them. A verb names a reply and never formats one; so there is
 //! one place where octets of a file name could turn into a line of their own, and it is `neutralise`.
 
+mod korean;
+
 macro_rules! replies {
     (
         single { $($(#[$doc:meta])* $name:ident $(($($field:ident: $type:ty),+))? = $code:literal $text:literal;)* }
@@ -26,13 +28,21 @@ macro_rules! replies {
             }
 
             /// The lines without their ends; the last one ends the reply.
-            fn lines(&self) -> Vec<Vec<u8>> {
+            fn lines(&self, language: Language) -> Vec<Vec<u8>> {
                 match self {
-                    $(Self::$name $(($($field),+))? => vec![fill($code, $text, &[$($($field as &dyn Show),+)?])],)*
-                    $(Self::$fname(body) => framed($fcode, $first, body, $last),)*
+                    $(Self::$name $(($($field),+))? => {
+                        vec![fill($code, language.text(self).unwrap_or($text), &[$($($field as &dyn Show),+)?])]
+                    })*
+                    $(Self::$fname(body) => {
+                        let (first, last) = language.frame(self).unwrap_or(($first, $last));
+                        framed($fcode, first, body, last)
+                    })*
                 }
             }
         }
+
+        #[cfg(test)]
+        const ENGLISH: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
     };
     (@wild $field:ident) => { _ };
 }
@@ -52,9 +62,17 @@ replies! {
         UmaskIs(umask: Octal) = 200 "Your current UMASK is {}";
         UmaskSet(umask: Octal) = 200 "UMASK set to {}";
         ChmodOk = 200 "SITE CHMOD command ok.";
+        SiteOk(word: &'static str) = 200 "SITE {} command ok.";
+        HashIs(method: &'static str) = 200 "{}";
+        ClientNoted = 200 "Noted.";
+        ServerIs = 200 "Name=Wharf;";
         StructureOk = 200 "Structure set to F.";
         ModeOk = 200 "Mode set to S.";
+        ModeZOk = 200 "Mode set to Z.";
+        ModeZLevel(level: u16) = 200 "MODE Z LEVEL set to {}.";
         AlwaysUtf8 = 200 "Always in UTF8 mode.";
+        Utf8Off = 200 "Names travel as they are stored.";
+        LanguageIs = 200 "Replies are in English.";
         MlstOptions(facts: Vec<u8>) = 200 "MLST OPTS {}";
         PbszSet = 200 "PBSZ set to 0.";
         ProtClear = 200 "PROT now Clear.";
@@ -65,10 +83,11 @@ replies! {
         Modified(stamp: String) = 213 "{}";
         TimeSet = 213 "File modification time set.";
         ModifyFact(stamp: String, name: Vec<u8>) = 213 "Modify={}; {}";
-        Progress(octets: u64) = 213 "Status: {} bytes transferred.";
-        ProgressOf(octets: u64, size: u64) = 213 "Status: {} of {} bytes transferred.";
-        SiteHelp = 214 "CHMOD UMASK HELP";
-        SiteHelpReadOnly = 214 "UMASK HELP";
+        FactsSet(facts: String, name: Vec<u8>) = 213 "{} {}";
+        Hash(method: &'static str, range: String, digits: String, name: Vec<u8>) = 213 "{} {} {} {}";
+        Progress(octets: u64, pace: Pace) = 213 "Status: {} bytes transferred{}.";
+        ProgressOf(octets: u64, size: u64, pace: Pace) = 213 "Status: {} of {} bytes transferred{}.";
+        SiteHelp(words: String) = 214 "{}";
         System = 215 "UNIX Type: L8";
         /// Banner lines: one is the text, of several each is `220-…` and an empty `220 ` follows.
         Greeting(banner: Vec<u8>) = 220 "{}";
@@ -84,17 +103,27 @@ replies! {
         /// The start directory's message goes before it as `230-…`.
         LoginSuccessful(message: Lines) = 230 "Login successful.";
         AlreadyLoggedIn = 230 "Already logged in.";
+        /// RFC 4217 §4: by certificate. The start directory's message goes before it, too.
+        LoggedInByCertificate(message: Lines) = 232 "Login successful, by certificate.";
         ProceedWithNegotiation = 234 "Proceed with negotiation.";
         /// The directory's message goes before it as `250-…`.
         DirectoryChanged(message: Lines) = 250 "Directory successfully changed.";
         DirectoryRemoved = 250 "Remove directory operation successful.";
         Deleted = 250 "Delete operation successful.";
         Renamed = 250 "Rename successful.";
+        Checksum(digits: String) = 250 "{}";
+        Copied = 250 "Copy successful.";
+        Joined = 250 "Combine successful.";
+        Md5(name: Vec<u8>, digits: String) = 251 "{} {}";
+        Md5s(list: Vec<u8>) = 252 "{}";
         CurrentDirectory(path: Quoted) = 257 "{} is the current directory";
         DirectoryMade(path: Quoted) = 257 "{} created";
         SpecifyPassword = 331 "Please specify the password.";
         AnyPassword = 331 "Any password will do.";
         RestartAt(octets: u64) = 350 "Restart position accepted ({}).";
+        RangeAccepted(start: u64, last: u64) = 350 "Range accepted ({}-{}).";
+        RangeReset = 350 "Range reset: all of the file.";
+        ReadyForCpto = 350 "Ready for CPTO.";
         ReadyForRnto = 350 "Ready for RNTO.";
         Timeout = 421 "Timeout.";
         DataTimeout = 421 "Data timeout. Reconnect. Sorry.";
@@ -103,9 +132,13 @@ replies! {
         NotAvailable = 421 "Service not available.";
         UsePortOrPasv = 425 "Use PORT or PASV first.";
         NoConnection = 425 "Failed to establish connection.";
+        NoConnectionFor(cause: &'static str) = 425 "Failed to establish connection: {}.";
+        NoPort = 425 "No port is free for a data connection; please try again later.";
         NetworkWriteFailed = 426 "Failure writing network stream.";
         NetworkReadFailed = 426 "Failure reading network stream.";
         FileBusy = 450 "Temporarily failed to open file.";
+        TooMuchAtOnce = 450 "Too much to be done at once; please try again later.";
+        BrokenOff = 451 "Broken off.";
         FileReadFailed = 451 "Failure reading local file.";
         FileWriteFailed = 451 "Failure writing to local file.";
         NoSpace = 452 "Insufficient storage space.";
@@ -126,15 +159,29 @@ replies! {
         BadRestart = 501 "REST needs a position in octets.";
         BadTime = 501 "MFMT needs a time as YYYYMMDDhhmmss and a pathname.";
         BadMode = 501 "SITE CHMOD needs an octal mode.";
+        BadFacts = 501 "MFF needs facts that it knows and a pathname.";
+        BadRange = 501 "RANG needs the first and the last octet.";
+        RangeIsForReading = 501 "RANG is for RETR and HASH.";
+        BadHost = 501 "HOST needs the name of a host.";
+        BadHashRange = 501 "This needs a pathname and, if anything, where to start and where to end.";
+        BadUtime = 501 "SITE UTIME needs times as YYYYMMDDhhmmss and a pathname.";
+        SiteNeedsTwo(word: &'static str) = 501 "SITE {} needs 2 arguments.";
+        CombNeedsNames = 501 "COMB needs the name of the whole and those of its parts.";
+        Mmd5NeedsNames = 501 "MMD5 needs pathnames with commas between them.";
         NotADirectory = 501 "MLSD lists directories only.";
         ReinNotImplemented = 502 "REIN not implemented.";
         AcctNotImplemented = 502 "ACCT not implemented.";
         SmntNotImplemented = 502 "SMNT not implemented.";
         LoginWithUser = 503 "Login with USER first.";
+        HostAfterLogin = 503 "HOST comes before USER.";
+        CpfrFirst = 503 "SITE CPFR required first.";
         RnfrFirst = 503 "RNFR required first.";
         PbszNeedsTls = 503 "PBSZ needs a secure connection.";
         ProtNeedsTls = 503 "PROT needs a secure connection.";
         UnknownAuth = 504 "Unknown AUTH type.";
+        UnknownHost = 504 "No host of this name is here.";
+        UnknownHash = 504 "This hash is not known here.";
+        UnknownLanguage = 504 "This language is not spoken here.";
         UnknownProt = 504 "PROT not recognized.";
         BadModeCommand = 504 "Bad MODE command.";
         BadStruCommand = 504 "Bad STRU command.";
@@ -167,8 +214,16 @@ replies! {
         CouldNotGetTime = 550 "Could not get file modification time.";
         CouldNotSetTime = 550 "Could not set file modification time.";
         CouldNotLook = 550 "Could not get file facts.";
+        CouldNotSetFacts = 550 "Could not set file facts.";
+        CouldNotHash = 550 "Could not hash file.";
+        CouldNotGetRoom = 550 "Could not get the space that is left.";
+        CouldNotMeasure = 550 "Could not measure directory.";
+        CouldNotRemoveTree = 550 "Could not remove all of the directory.";
+        CouldNotJoin = 550 "Combine failed.";
+        SiteFailed(word: &'static str) = 550 "SITE {} command failed.";
         ChmodFailed = 550 "SITE CHMOD command failed.";
         NoAsciiResume = 550 "No support for resume of ASCII transfer.";
+        NotEnoughRoom(octets: u64) = 552 "Only {} bytes are free.";
         CouldNotCreate = 553 "Could not create file.";
         RestartBeyondEnd = 554 "Restart position is beyond the end of the file.";
     }
@@ -181,12 +236,45 @@ replies! {
     }
 }
 
+/// The languages that replies are given in; their codes are the same in all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// `EN`, in vsftpd's words where it has any.
+    #[default]
+    English,
+    /// `KO`.
+    Korean,
+}
+
+impl Language {
+    /// Both, with their tags (RFC 5646).
+    pub const ALL: [(Self, &str); 2] = [(Self::English, "EN"), (Self::Korean, "KO")];
+
+    /// Finds the language of a tag; `ko-KR` is Korean as well.
+    #[must_use]
+    pub fn tagged(tag: &[u8]) -> Option<Self> {
+        let primary = tag.split(|&octet| octet == b'-').next().unwrap_or_default();
+        let is = |(_, tag): &(Self, &str)| tag.as_bytes().eq_ignore_ascii_case(primary);
+        Self::ALL.into_iter().find(is).map(|(language, _)| language)
+    }
+
+    fn text(self, reply: &Reply) -> Option<&'static str> {
+        if self == Self::Korean { korean::text(reply) } else { None }
+    }
+
+    fn frame(self, reply: &Reply) -> Option<(&'static str, &'static str)> {
+        if self == Self::Korean { korean::frame(reply) } else { None }
+    }
+}
+
 impl Reply {
     /// The lines as they go onto the wire, without CR LF, and with IAC not yet doubled.
-    pub(crate) fn shown(&self) -> Vec<Vec<u8>> {
-        let last = self.lines();
-        let (Self::GreetingAfter(before) | Self::LoginSuccessful(before) | Self::DirectoryChanged(before)) =
-            self
+    pub(crate) fn shown(&self, language: Language) -> Vec<Vec<u8>> {
+        let last = self.lines(language);
+        let (Self::GreetingAfter(before)
+        | Self::LoginSuccessful(before)
+        | Self::LoggedInByCertificate(before)
+        | Self::DirectoryChanged(before)) = self
         else {
             return last;
         };
@@ -195,8 +283,8 @@ impl Reply {
     }
 
     /// The lines that a log shows: what stands inside a listing is no reply.
-    pub(crate) fn logged(&self) -> Vec<Vec<u8>> {
-        let mut shown = self.shown();
+    pub(crate) fn logged(&self, language: Language) -> Vec<Vec<u8>> {
+        let mut shown = self.shown(language);
         if let Self::ListingStatus(_) = self {
             let last = shown.len().saturating_sub(1);
             shown.drain(1.min(last)..last);
@@ -205,8 +293,8 @@ impl Reply {
     }
 
     /// Appends the reply to what is sent.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        for line in self.shown() {
+    pub fn encode(&self, out: &mut Vec<u8>, language: Language) {
+        for line in self.shown(language) {
             for octet in line {
                 // Telnet's IAC is doubled on the control connection (RFC 959 §4.1.3 by way of RFC 854).
                 out.extend(core::iter::repeat_n(octet, if octet == 255 { 2 } else { 1 }));
@@ -239,6 +327,10 @@ pub struct Quoted(pub Vec<u8>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Octal(pub u32);
 
+/// Octets per second, printed as ` at 123 bytes/s`, or nothing while nobody can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace(pub Option<u64>);
+
 /// A value that a reply's text can hold.
 trait Show {
     fn show(&self, line: &mut Vec<u8>);
@@ -247,6 +339,14 @@ trait Show {
 impl Show for Vec<u8> {
     fn show(&self, line: &mut Vec<u8>) {
         neutralise(self, line);
+    }
+}
+
+impl Show for Pace {
+    fn show(&self, line: &mut Vec<u8>) {
+        if let Self(Some(octets)) = self {
+            line.extend_from_slice(format!(" at {octets} bytes/s").as_bytes());
+        }
     }
 }
 
@@ -331,7 +431,7 @@ mod tests {
 
     fn wire(reply: &Reply) -> Vec<u8> {
         let mut out = Vec::new();
-        reply.encode(&mut out);
+        reply.encode(&mut out, Language::English);
         out
     }
 
@@ -339,7 +439,7 @@ mod tests {
     fn a_text_takes_its_values_in_order() {
         let reply = Reply::Opening("BINARY", b"a b".to_vec(), 12);
         assert_eq!(wire(&reply), b"150 Opening BINARY mode data connection for a b (12 bytes).\r\n");
-        assert_eq!(wire(&Reply::ProgressOf(1, 2)), b"213 Status: 1 of 2 bytes transferred.\r\n");
+        assert_eq!(wire(&Reply::ProgressOf(1, 2, Pace(None))), b"213 Status: 1 of 2 bytes transferred.\r\n");
         assert_eq!(reply.code(), 150);
     }
 
@@ -385,5 +485,50 @@ mod tests {
     fn permission_bits_have_one_leading_zero() {
         assert_eq!(wire(&Reply::UmaskIs(Octal(0o77))), b"200 Your current UMASK is 077\r\n");
         assert_eq!(wire(&Reply::UmaskSet(Octal(0))), b"200 UMASK set to 0\r\n");
+    }
+
+    #[test]
+    fn a_language_is_found_by_its_tag_and_only_texts_differ() {
+        assert_eq!(Language::tagged(b"ko-KR"), Some(Language::Korean));
+        assert_eq!(Language::tagged(b"En"), Some(Language::English));
+        assert_eq!(Language::tagged(b"tlh"), None);
+        let korean = |reply: &Reply| {
+            let mut out = Vec::new();
+            reply.encode(&mut out, Language::Korean);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(korean(&Reply::NoSpace), "452 저장 공간이 부족합니다.\r\n");
+        assert_eq!(korean(&Reply::Size(5)), "213 5\r\n");
+        let opening = Reply::Opening("BINARY", b"a b".to_vec(), 12);
+        assert_eq!(korean(&opening), "150 BINARY 모드로 데이터 연결을 엽니다: a b (12 bytes).\r\n");
+        assert_eq!(
+            korean(&Reply::Commands(vec![b" X".to_vec()])),
+            "214-다음 명령을 쓸 수 있습니다.\r\n X\r\n214 도움말 끝.\r\n"
+        );
+    }
+
+    #[test]
+    fn a_korean_text_holds_the_same_values_as_the_english() {
+        for (name, text) in korean::ROWS {
+            let (_, english) = ENGLISH.iter().find(|(english, _)| english == name).unwrap();
+            assert_eq!(text.matches("{}").count(), english.matches("{}").count(), "{name}");
+            assert!(!text.contains(['\r', '\n']) && !text.is_ascii(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_korean_text_is_for_programs() {
+        let untold: Vec<&str> = ENGLISH
+            .iter()
+            .filter(|(name, text)| {
+                let has_words =
+                    text.split("{}").any(|piece| piece.split(' ').filter(|word| word.len() > 2).count() > 2);
+                has_words && !korean::ROWS.iter().any(|(korean, _)| korean == name)
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        // 227, 229 and 257 are taken apart by clients.
+        let for_programs = ["PassiveMode", "ExtendedPassiveMode", "CurrentDirectory"];
+        assert_eq!(untold, for_programs, "a new reply wants its Korean text in reply/korean.rs");
     }
 }

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use wharf_proto::entry::{Access, Entry, Kind, Time};
 use wharf_proto::failure::Failure;
+use wharf_proto::ftp::listing::Owners;
 use wharf_proto::ftp::server::ask::{
-    Ask, Direction, Grant, Handshake, Move, Moved, NoConnection, NoHandshake, Outcome, Secured, Verdict,
+    Ask, Direction, Expected, Grant, Handshake, Move, Moved, NoConnection, NoHandshake, Outcome, Secured,
+    Verdict,
 };
-use wharf_proto::ftp::server::policy::{Banner, Class, Policy, Rights, TlsRules};
+use wharf_proto::ftp::server::policy::{Banner, Class, Policy, Reuse, Rights, TlsRules};
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Aside, Next, Session, Welcome};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::store::{
-    Answer, Change, Entered, Fate, Format, List, Looked, OpenedForWriting, Request, Writing,
+    Answer, Change, Entered, Fate, Finished, Format, List, Looked, OpenedForWriting, Part, Request, Task,
+    Writing,
 };
 
 pub(crate) fn path(text: &str) -> VirtualPath {
@@ -35,6 +38,8 @@ pub(crate) fn all_rights() -> Rights {
         set_time: true,
         site: true,
         set_mode: true,
+        hash: true,
+        link: true,
         passive: true,
         active: true,
     }
@@ -73,7 +78,7 @@ pub(crate) fn policy() -> Policy {
         deny_file: None,
         download_file: None,
         upload_file: None,
-        passive_address: None,
+        announce: wharf_proto::ftp::server::announce::Announce::default(),
         passive_from_anyone: false,
         active_to_anyone: false,
         idle_timeout: Some(Duration::from_secs(300)),
@@ -81,6 +86,8 @@ pub(crate) fn policy() -> Policy {
         accept_timeout: Some(Duration::from_secs(60)),
         connect_timeout: Some(Duration::from_secs(60)),
         list_missing_is_error: false,
+        hosts: false,
+        mode_z: false,
         log_protocol: false,
         tls: None,
     }
@@ -95,7 +102,8 @@ pub(crate) fn tls() -> TlsRules {
         force_local_logins: true,
         force_anonymous_data: false,
         force_local_data: true,
-        require_reuse: true,
+        reuse: Reuse::Required,
+        certificate_logins: false,
         strict_read_eof: true,
         strict_write_shutdown: false,
         clear_control: false,
@@ -121,15 +129,20 @@ enum Open {
     Nothing,
     Reading(Vec<u8>),
     Writing { path: VirtualPath, created: bool },
+    Task(Finished),
 }
 
 pub(crate) struct World {
     pub(crate) tree: BTreeMap<VirtualPath, Node>,
     pub(crate) next_connect: Option<NoConnection>,
     pub(crate) next_move: Option<Outcome>,
+    /// How the next task fails.
+    pub(crate) next_task: Option<Failure>,
     pub(crate) to_upload: Vec<u8>,
     pub(crate) downloaded: Vec<u8>,
     pub(crate) next_handshake: Option<NoHandshake>,
+    /// Whom the peer's certificate names, if it shows one.
+    pub(crate) subject: Option<Vec<u8>>,
     /// Whether the peer ends TLS with its mark when CCC asks for it.
     pub(crate) ends_with_mark: bool,
     /// Lines that the peer sends while the next Protect or Move runs, or in clear behind AUTH.
@@ -143,10 +156,14 @@ pub(crate) struct World {
     /// Whether the data connection is, or was when the last transfer ended.
     pub(crate) protected: bool,
     pub(crate) ports_left: bool,
+    /// Whether other sessions of the same peer expect connections at the same port.
+    pub(crate) ports_are_shared: bool,
     /// What a name gets that STOU finds taken; empty counts up.
     pub(crate) unique_ending: String,
     /// Whom `~name` may mean.
     pub(crate) homes: BTreeMap<Vec<u8>, VirtualPath>,
+    /// Hosts by name, each with its banner; none of them knows anonymous users.
+    pub(crate) hosts: BTreeMap<String, Vec<u8>>,
     pub(crate) seen: Vec<Move>,
     pub(crate) records: Vec<Record>,
     pub(crate) output: Vec<u8>,
@@ -167,7 +184,9 @@ impl World {
             tree,
             next_connect: None,
             next_move: None,
+            next_task: None,
             next_handshake: None,
+            subject: None,
             ends_with_mark: true,
             attempts: Vec::new(),
             clear_moves: 0,
@@ -177,8 +196,10 @@ impl World {
             downloaded: Vec::new(),
             asides: VecDeque::new(),
             ports_left: true,
+            ports_are_shared: false,
             unique_ending: String::new(),
             homes: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             seen: Vec::new(),
             records: Vec::new(),
             output: Vec::new(),
@@ -239,7 +260,9 @@ impl World {
         match ask {
             Ask::Login(attempt, then) => {
                 let name = attempt.name.to_ascii_lowercase();
-                self.attempts.push((name.clone(), self.secured));
+                if attempt.password.is_some() {
+                    self.attempts.push((name.clone(), self.secured));
+                }
                 let grant = |class| Grant {
                     user: attempt.name.clone(),
                     class,
@@ -251,8 +274,15 @@ impl World {
                         Verdict::Granted(grant(Class::Anonymous))
                     }
                     b"broken" => Verdict::Oops(b"cannot change directory:/nowhere".to_vec()),
-                    _ if attempt.password.expose() == b"right" => Verdict::Granted(grant(Class::Local)),
-                    _ => Verdict::Refused,
+                    // Only that name has what the peer's certificate says.
+                    b"certified" if attempt.password.is_none() => Verdict::Granted(grant(Class::Local)),
+                    _ => match &attempt.password {
+                        Some(password) if password.expose() == b"right" => {
+                            Verdict::Granted(grant(Class::Local))
+                        }
+                        Some(_) => Verdict::Refused,
+                        None => Verdict::NeedsPassword,
+                    },
                 };
                 then(&mut self.session, verdict)
             }
@@ -260,11 +290,18 @@ impl World {
                 let answer = self.store(request).unwrap_or_else(Answer::Refused);
                 then(&mut self.session, answer)
             }
+            Ask::Host(name, then) => {
+                let policy = self.hosts.get(&name).map(|banner| {
+                    let banner = Banner::Line(banner.clone());
+                    Arc::new(Policy { banner, anonymous: false, ..(*self.policy).clone() })
+                });
+                then(&mut self.session, policy)
+            }
             // The clock is turned at once.
             Ask::Pause(_, then) => then(&mut self.session, ()),
             Ask::Expect(then) => {
-                let port = self.ports_left.then_some(21_181);
-                then(&mut self.session, port)
+                let expected = Expected { port: 21_181, is_shared: self.ports_are_shared };
+                then(&mut self.session, self.ports_left.then_some(expected))
             }
             Ask::Secure(then) => {
                 assert!(!self.secured, "TLS inside TLS");
@@ -289,6 +326,13 @@ impl World {
                 let connected = self.next_connect.take().map_or(Ok(()), Err);
                 then(&mut self.session, connected)
             }
+            Ask::Attend(then) => {
+                let aborted = self.hear_asides();
+                let Open::Task(finished) = core::mem::replace(&mut self.open, Open::Nothing) else {
+                    panic!("no task was begun");
+                };
+                then(&mut self.session, (!aborted).then_some(finished))
+            }
             Ask::ChangeOwner(then) => then(&mut self.session, true),
             Ask::Move(moving, then) => {
                 let moved = self.carry(moving);
@@ -310,14 +354,15 @@ impl World {
     }
 
     fn shake_hands(&mut self) -> Result<Handshake, NoHandshake> {
-        self.next_handshake.take().map_or_else(|| Ok(handshake()), Err)
+        let handshake = Handshake { subject: self.subject.clone(), ..handshake() };
+        self.next_handshake.take().map_or(Ok(handshake), Err)
     }
 
     /// Hears what the peer says meanwhile, and whether it wants what goes on to end.
     fn hear_asides(&mut self) -> bool {
         let mut aborted = false;
         while let Some(line) = self.asides.pop_front() {
-            match self.session.aside(&line, 3) {
+            match self.session.aside(&line, 3, Duration::ZERO) {
                 Aside::Answered => self.drain(),
                 Aside::Abort => aborted = true,
                 Aside::Later => self.later.push_back(line),
@@ -371,7 +416,7 @@ impl World {
             Request::Look { path, .. } => {
                 let node = self.tree.get(&path).ok_or(Failure::NotFound)?;
                 let access = Access { read: true, write: true, execute: true, parent_write: true };
-                Ok(Answer::Looked(Looked { entry: entry(node), access }))
+                Ok(Answer::Looked(Looked { entry: entry(node), access, owners: Owners::default() }))
             }
             Request::OpenRead(path) => match self.tree.get(&path) {
                 Some(Node::File(content)) => {
@@ -398,7 +443,81 @@ impl World {
                 Ok(Answer::Listing { opened })
             }
             Request::Change(change) => self.change(change),
+            Request::Room(path) => {
+                let near = [path.clone(), path.parent()];
+                let is_there = near.iter().any(|path| self.tree.contains_key(path));
+                if is_there { Ok(Answer::Room(1_000_000)) } else { Err(Failure::NotFound) }
+            }
+            Request::Begin(task) => {
+                let finished = self.work(task)?;
+                self.open = Open::Task(finished);
+                Ok(Answer::Begun)
+            }
+            Request::OpenPart(path, part) => {
+                let content = cut(self.content(&path)?, part).ok_or(Failure::WrongKind)?.to_vec();
+                let size = content.len() as u64;
+                self.open = Open::Reading(content);
+                Ok(Answer::Opened { size })
+            }
             Request::Home { name } => Ok(Answer::Home(self.homes.get(&name).cloned())),
+        }
+    }
+
+    fn content(&self, path: &VirtualPath) -> Result<&[u8], Failure> {
+        match self.tree.get(path) {
+            Some(Node::File(content)) => Ok(content),
+            Some(Node::Directory { .. }) => Err(Failure::WrongKind),
+            None => Err(Failure::NotFound),
+        }
+    }
+
+    /// A hash of this world is the length of what it is taken of, as often as there is room for it.
+    fn work(&mut self, task: Task) -> Result<Finished, Failure> {
+        if let Some(failure) = self.next_task.take() {
+            return Ok(Finished::Failed(failure));
+        }
+        let below = |path: &VirtualPath, directory: &VirtualPath| {
+            let mut above = path.clone();
+            while above != *directory && !above.is_root() {
+                above = above.parent();
+            }
+            above == *directory
+        };
+        match task {
+            Task::Hash { path, algorithm, part } => {
+                let content = self.content(&path)?;
+                let part = part.unwrap_or(Part { start: 0, end: u64::MAX });
+                let taken = cut(content, part).ok_or(Failure::WrongKind)?;
+                let part = Part { start: part.start, end: part.start + taken.len() as u64 };
+                Ok(Finished::Digest { part, octets: vec![taken.len() as u8; algorithm.octets()] })
+            }
+            Task::Copy { from, to, .. } => {
+                let content = self.content(&from)?.to_vec();
+                self.tree.insert(to, Node::File(content));
+                Ok(Finished::Done)
+            }
+            Task::Join { whole, parts, .. } => {
+                let mut content = Vec::new();
+                for part in &parts {
+                    content.extend_from_slice(self.content(part)?);
+                }
+                self.tree.retain(|path, _| !parts.contains(path));
+                self.tree.insert(whole, Node::File(content));
+                Ok(Finished::Done)
+            }
+            Task::RemoveTree(directory) => {
+                self.tree.get(&directory).ok_or(Failure::NotFound)?;
+                self.tree.retain(|path, _| !below(path, &directory));
+                self.tree.entry(VirtualPath::root()).or_insert(Node::Directory { message: None });
+                Ok(Finished::Done)
+            }
+            Task::Measure(directory) => {
+                self.tree.get(&directory).ok_or(Failure::NotFound)?;
+                let sizes = self.tree.iter().filter(|(path, _)| below(path, &directory));
+                let size =
+                    |(_, node): (_, &Node)| if let Node::File(content) = node { content.len() } else { 0 };
+                Ok(Finished::Octets(sizes.map(size).sum::<usize>() as u64))
+            }
         }
     }
 
@@ -451,7 +570,7 @@ impl World {
                 }
                 Format::Names => octets.extend_from_slice(&prefix),
                 Format::Facts(facts) => {
-                    let (entry, owners) = (entry(node), wharf_proto::ftp::listing::Owners::default());
+                    let (entry, owners) = (entry(node), Owners::default());
                     wharf_proto::ftp::listing::mlsx::push_facts(
                         &mut octets,
                         &facts,
@@ -489,12 +608,33 @@ impl World {
                 self.tree.insert(to, node);
                 self.tree.entry(VirtualPath::root()).or_insert(Node::Directory { message: None });
             }
-            Change::SetMode { path, .. } | Change::SetModified { path, .. } => {
+            Change::MakeDirectories { path, .. } => {
+                let mut above = path;
+                while !above.is_root() {
+                    self.tree.entry(above.clone()).or_insert(Node::Directory { message: None });
+                    above = above.parent();
+                }
+            }
+            Change::MakeLink { link, .. } => {
+                if self.tree.contains_key(&link) {
+                    return Err(Failure::Exists);
+                }
+                self.tree.insert(link, Node::File(Vec::new()));
+            }
+            Change::SetMode { path, .. }
+            | Change::SetModified { path, .. }
+            | Change::SetTimes { path, .. }
+            | Change::SetGroup { path, .. } => {
                 self.tree.get(&path).ok_or(Failure::NotFound)?;
             }
         }
         Ok(Answer::Done)
     }
+}
+
+fn cut(content: &[u8], part: Part) -> Option<&[u8]> {
+    let end = usize::try_from(part.end).unwrap_or(usize::MAX).min(content.len());
+    content.get(usize::try_from(part.start).ok()?..end)
 }
 
 fn entry(node: &Node) -> Entry {
@@ -510,6 +650,7 @@ fn entry(node: &Node) -> Entry {
         gid: 1000,
         size,
         modified: Time { seconds: 1_580_702_706, nanoseconds: 0 },
+        created: None,
         device: 1,
         inode: 2,
     }

@@ -1,6 +1,6 @@
 //! The facts of MLST and MLSD (RFC 3659 §7): UTC, exact sizes, and rights as the kernel tells them.
 
-use super::date::Stamps;
+use super::date::{Civil, Stamps};
 use super::{Owners, push_name, push_number};
 use crate::entry::{Access, Entry, Kind};
 use crate::store::Facts;
@@ -56,6 +56,13 @@ fn push(
         stamps.push(out, entry.modified.seconds);
         out.push(b';');
     }
+    if facts.create
+        && let Some(created) = entry.created
+    {
+        out.extend_from_slice(b"create=");
+        Civil::of(created.seconds).push_stamp(out);
+        out.push(b';');
+    }
     if facts.perm {
         push_perm(out, entry.kind, access);
     }
@@ -77,11 +84,34 @@ fn push(
         }
         out.push(b';');
     }
-    if facts.unix_owner {
-        push_owner(out, [b"UNIX.owner=", b"UNIX.uid="], owners.user(entry.uid), entry.uid);
+    push_owners(out, facts, entry, owners);
+}
+
+/// Whom it belongs to, in the three ways that clients look for.
+fn push_owners(out: &mut Vec<u8>, facts: &Facts, entry: &Entry, owners: &Owners) {
+    let hidden = *owners == Owners::Hidden;
+    let (user, group) = (owners.user(entry.uid), owners.group(entry.gid));
+    let (uid, gid) = if hidden { (0, 0) } else { (entry.uid, entry.gid) };
+    if facts.unix_uid {
+        push_number_fact(out, b"UNIX.uid=", uid);
     }
-    if facts.unix_group {
-        push_owner(out, [b"UNIX.group=", b"UNIX.gid="], owners.group(entry.gid), entry.gid);
+    if facts.unix_gid {
+        push_number_fact(out, b"UNIX.gid=", gid);
+    }
+    for (is_wanted, fact, name, number) in
+        [(facts.unix_owner, &b"UNIX.owner="[..], user, uid), (facts.unix_group, b"UNIX.group=", group, gid)]
+    {
+        match name {
+            _ if !is_wanted => {}
+            Some(name) => push_name_fact(out, fact, name),
+            None => push_number_fact(out, fact, number),
+        }
+    }
+    if let Some(name) = user.filter(|_| facts.unix_owner_name) {
+        push_name_fact(out, b"UNIX.ownername=", name);
+    }
+    if let Some(name) = group.filter(|_| facts.unix_group_name) {
+        push_name_fact(out, b"UNIX.groupname=", name);
     }
 }
 
@@ -128,15 +158,15 @@ fn push_perm(out: &mut Vec<u8>, kind: Kind, access: Access) {
     out.push(b';');
 }
 
-fn push_owner(out: &mut Vec<u8>, facts: [&[u8]; 2], name: Option<&[u8]>, number: u32) {
-    let [by_name, by_number] = facts;
-    if let Some(name) = name {
-        out.extend_from_slice(by_name);
-        push_name(out, name);
-    } else {
-        out.extend_from_slice(by_number);
-        push_number(out, u64::from(number), 0);
-    }
+fn push_name_fact(out: &mut Vec<u8>, fact: &[u8], name: &[u8]) {
+    out.extend_from_slice(fact);
+    push_name(out, name);
+    out.push(b';');
+}
+
+fn push_number_fact(out: &mut Vec<u8>, fact: &[u8], number: u32) {
+    out.extend_from_slice(fact);
+    push_number(out, u64::from(number), 0);
     out.push(b';');
 }
 
@@ -153,21 +183,25 @@ mod tests {
     use super::*;
     use crate::entry::Time;
 
-    const ALL: Facts = Facts {
-        kind: true,
-        size: true,
-        modify: true,
-        perm: true,
-        unique: true,
-        unix_mode: true,
-        unix_owner: true,
-        unix_group: true,
-    };
+    const NUMBERS: Facts =
+        Facts { unix_uid: true, unix_gid: true, unix_owner: false, unix_group: false, ..Facts::USUAL };
     const EVERYTHING: Access = Access { read: true, write: true, execute: true, parent_write: true };
 
     fn entry(kind: Kind) -> Entry {
         let modified = Time { seconds: 1_580_702_706, nanoseconds: 5 };
-        Entry { kind, mode: 0o644, links: 1, uid: 7, gid: 8, size: 12, modified, device: 0x801, inode: 255 }
+        let created = Some(Time { seconds: 1, nanoseconds: 0 });
+        Entry {
+            kind,
+            mode: 0o644,
+            links: 1,
+            uid: 7,
+            gid: 8,
+            size: 12,
+            modified,
+            created,
+            device: 0x801,
+            inode: 255,
+        }
     }
 
     fn text(facts: &Facts, entry: &Entry, access: Access, owners: &Owners) -> String {
@@ -179,14 +213,14 @@ mod tests {
     #[test]
     fn a_file_with_all_facts() {
         assert_eq!(
-            text(&ALL, &entry(Kind::File), EVERYTHING, &Owners::Numbers),
+            text(&NUMBERS, &entry(Kind::File), EVERYTHING, &Owners::Numbers),
             "type=file;size=12;modify=20200203040506;perm=adfrw;unique=801gff;UNIX.mode=0644;UNIX.uid=7;UNIX.gid=8;  a;b\r\n"
         );
     }
 
     #[test]
     fn a_directory_has_no_size_and_letters_of_its_own() {
-        let facts = Facts { unique: false, modify: false, unix_mode: false, ..ALL };
+        let facts = Facts { unique: false, modify: false, unix_mode: false, ..Facts::USUAL };
         assert_eq!(
             text(&facts, &entry(Kind::Directory), EVERYTHING, &Owners::Hidden),
             "type=dir;perm=cdeflmp;UNIX.owner=ftp;UNIX.group=ftp;  a;b\r\n"
@@ -195,18 +229,47 @@ mod tests {
 
     #[test]
     fn no_rights_make_an_empty_fact_and_no_facts_a_line_of_two_blanks() {
-        let none = Facts {
-            kind: false,
-            size: false,
-            modify: false,
-            perm: false,
-            unique: false,
-            unix_mode: false,
-            unix_owner: false,
-            unix_group: false,
-        };
+        let none = Facts::NONE;
         let perm = Facts { perm: true, ..none };
         assert_eq!(text(&perm, &entry(Kind::File), Access::default(), &Owners::Numbers), "perm=;  a;b\r\n");
         assert_eq!(text(&none, &entry(Kind::File), EVERYTHING, &Owners::Numbers), "  a;b\r\n");
+    }
+    #[test]
+    fn owners_are_told_in_each_form_that_is_asked_for() {
+        let facts = Facts {
+            create: true,
+            unix_uid: true,
+            unix_gid: true,
+            unix_owner: true,
+            unix_group: true,
+            unix_owner_name: true,
+            unix_group_name: true,
+            ..Facts::NONE
+        };
+        let told = |owners: &Owners| text(&facts, &entry(Kind::File), EVERYTHING, owners);
+        let start = "create=19700101000001;UNIX.uid=";
+        assert_eq!(
+            told(&Owners::Numbers),
+            format!("{start}7;UNIX.gid=8;UNIX.owner=7;UNIX.group=8;  a;b\r\n")
+        );
+        let named =
+            Owners::Names { users: [(7, b"ann".to_vec()), (9, b"bob".to_vec())].into(), groups: [].into() };
+        let line = format!("{start}7;UNIX.gid=8;UNIX.owner=ann;UNIX.group=8;UNIX.ownername=ann;  a;b\r\n");
+        assert_eq!(told(&named), line);
+        assert_eq!(told(&named.of(7, 8)), line);
+        assert_eq!(named.of(8, 8), Owners::Names { users: [].into(), groups: [].into() });
+        assert_eq!(
+            told(&Owners::Hidden),
+            format!(
+                "{start}0;UNIX.gid=0;UNIX.owner=ftp;UNIX.group=ftp;UNIX.ownername=ftp;UNIX.groupname=ftp;  a;b\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_birth_that_nobody_knows_is_left_out() {
+        let facts = Facts { create: true, ..Facts::NONE };
+        let unknown = Entry { created: None, ..entry(Kind::File) };
+        assert_eq!(text(&facts, &unknown, EVERYTHING, &Owners::Numbers), "  a;b\r\n");
     }
 }

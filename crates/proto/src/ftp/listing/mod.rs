@@ -6,12 +6,15 @@
 pub mod date;
 pub mod mlsx;
 pub mod names;
+pub mod read;
 pub mod unix;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// How the owner and the group of an entry are told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Owners {
     /// By number.
     #[default]
@@ -28,6 +31,16 @@ pub enum Owners {
 }
 
 impl Owners {
+    /// The same for one entry only.
+    #[must_use]
+    pub fn of(&self, uid: u32, gid: u32) -> Self {
+        let Self::Names { users, groups } = self else { return self.clone() };
+        let one = |names: &BTreeMap<u32, Vec<u8>>, number| {
+            names.get(&number).map(|name| (number, name.clone())).into_iter().collect()
+        };
+        Self::Names { users: one(users, uid), groups: one(groups, gid) }
+    }
+
     /// The user's name, if it is to be told by name.
     #[must_use]
     pub fn user(&self, uid: u32) -> Option<&[u8]> {

@@ -183,7 +183,7 @@ mod tests {
 
     fn entry(kind: Kind, mode: u32, links: u64, size: u64, seconds: i64) -> Entry {
         let modified = Time { seconds, nanoseconds: 0 };
-        Entry { kind, mode, links, uid: 1005, gid: 1005, size, modified, device: 1, inode: 2 }
+        Entry { kind, mode, links, uid: 1005, gid: 1005, size, modified, created: None, device: 1, inode: 2 }
     }
 
     fn text(entry: &Entry, name: &str, target: Option<&[u8]>, owners: &Owners) -> String {

@@ -22,8 +22,26 @@ pub(super) enum Purpose {
 }
 
 /// Verbs that do what another does, with the one that somebody who denies that would name.
-const EXTENSIONS: [(&str, &str); 4] =
-    [("MLSD", "LIST"), ("MLST", "LIST"), ("MFMT", "MDTM"), ("P@SW", "PASV")];
+const EXTENSIONS: [(&str, &[&str]); 18] = [
+    ("MLSD", &["LIST"]),
+    ("MLST", &["LIST"]),
+    ("MFMT", &["MDTM"]),
+    ("P@SW", &["PASV"]),
+    ("MFF", &["MDTM"]),
+    ("RMDA", &["RMD", "DELE"]),
+    ("COMB", &["APPE", "STOR", "DELE"]),
+    ("DSIZ", &["LIST"]),
+    ("RANG", &["REST", "RETR"]),
+    ("HASH", &["RETR"]),
+    ("XCRC", &["RETR"]),
+    ("XMD5", &["RETR"]),
+    ("XSHA1", &["RETR"]),
+    ("XSHA256", &["RETR"]),
+    ("XSHA512", &["RETR"]),
+    ("MD5", &["RETR"]),
+    ("MMD5", &["RETR"]),
+    ("AVBL", &["STOR"]),
+];
 
 impl Session {
     /// Tells whether the site lets this verb through (`cmds_allowed`, `cmds_denied`).
@@ -37,7 +55,7 @@ impl Session {
         }
         // Security: who denies LIST does not want directories to be listed, in whatever form.
         let extended = EXTENSIONS.iter().find(|(extension, _)| extension.as_bytes() == verb);
-        if extended.is_some_and(|(_, classic)| listed(denied, classic.as_bytes())) {
+        if extended.is_some_and(|(_, classic)| classic.iter().any(|one| listed(denied, one.as_bytes()))) {
             return false;
         }
         self.policy.commands_allowed.as_ref().is_none_or(|allowed| listed(allowed, typed))
@@ -47,6 +65,7 @@ impl Session {
     pub(super) fn permits(&self, right: Right) -> bool {
         match (right, &self.state) {
             (Right::Encrypt, _) => self.policy.tls.is_some(),
+            (Right::Host, _) => self.policy.hosts,
             (Right::ClearControl, _) => self.policy.tls.is_some_and(|tls| tls.clear_control),
             (_, State::LoggedIn(inside)) => self.policy.rights(inside.class).permit(right),
             (_, State::NotLoggedIn(_)) => {
@@ -65,7 +84,8 @@ impl Session {
             When::BeforeLogin => !self.protection.of_control(),
             When::LoggedIn => false,
         };
-        fits && (spec.right != Right::Encrypt || self.policy.tls.is_some())
+        let is_offered = spec.right != Right::Host || self.policy.hosts;
+        fits && is_offered && (spec.right != Right::Encrypt || self.policy.tls.is_some())
     }
 
     /// Tells what a verb whose right the session has not is answered.
@@ -73,6 +93,7 @@ impl Session {
         match right {
             // RFC 2228 §3; a site without TLS has never heard of it.
             Right::ClearControl if self.policy.tls.is_none() => Reply::UnknownCommand,
+            Right::Host => Reply::UnknownCommand,
             Right::ClearControl if self.protection.of_control() => Reply::ClearControlDenied,
             Right::ClearControl => Reply::CccNeedsTls,
             _ => Reply::PermissionDenied,
@@ -87,6 +108,12 @@ impl Session {
     /// Tells whether the login is one that the site does not know by name.
     pub(super) fn is_stranger(&mut self) -> bool {
         !self.inside().class.has_local_rights()
+    }
+
+    /// Tells whether somebody is logged in whom the site does not know by name.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        matches!(&self.state, State::LoggedIn(inside) if !inside.class.has_local_rights())
     }
 
     /// Takes a typed pathname to one that may be used.

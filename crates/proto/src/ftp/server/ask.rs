@@ -13,7 +13,9 @@ use crate::failure::Failure;
 use crate::ftp::reply::Reply;
 use crate::path::VirtualPath;
 use crate::secret::Secret;
-use crate::store::{Answer, Change, Entered, Fate, List, Looked, OpenedForWriting, Request, Writing};
+use crate::store::{
+    Answer, Change, Entered, Fate, Finished, List, Looked, OpenedForWriting, Part, Request, Task, Writing,
+};
 
 /// Takes an answer and says what comes next. A plain `fn` costs no allocation.
 pub type Then<T> = Box<dyn FnOnce(&mut Session, T) -> Step>;
@@ -38,10 +40,12 @@ pub enum Ask {
     Login(Attempt, Then<Verdict>),
     /// Files and directories. (broker)
     Store(Request, Then<Answer>),
+    /// Which rules hold for this of our hosts (HOST)? `None` when there is none of the name. (monitor)
+    Host(String, Then<Option<Arc<Policy>>>),
     /// Time to pass: what a refusal costs who guesses. (clock)
     Pause(Duration, Then<()>),
-    /// A port for the peer to connect to; `None` when all are taken. (listener)
-    Expect(Then<Option<u16>>),
+    /// A port for the peer to connect to; `None` when all are taken and none came free in time. (listener)
+    Expect(Then<Option<Expected>>),
     /// The data connection: accept what was expected, or dial the address. (listener)
     Connect(Route, Then<Result<(), NoConnection>>),
     /// Put the control connection into TLS, as its server. (TLS)
@@ -64,14 +68,25 @@ pub enum Ask {
     Move(Move, Then<Moved>),
     /// Read the listing that was opened last into memory, at most this many octets. (pump)
     Collect(usize, Then<Vec<u8>>),
+    /// Wait for the end of the task that was begun last; `None` when ABOR, or the peer's going, broke it off. (broker)
+    Attend(Then<Option<Finished>>),
+}
+
+/// Why a task did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It could not be begun, or not be done whole.
+    Failed(Failure),
+    /// ABOR came first, or the control connection went away.
+    Aborted,
 }
 
 /// A login attempt.
 pub struct Attempt {
     /// The name as typed.
     pub name: Vec<u8>,
-    /// The password as typed.
-    pub password: Secret,
+    /// The password as typed; `None` asks whether the certificate that the peer has shown will do without one.
+    pub password: Option<Secret>,
 }
 
 /// The answer to a login attempt.
@@ -80,6 +95,8 @@ pub enum Verdict {
     Granted(Grant),
     /// No.
     Refused,
+    /// Not without a password.
+    NeedsPassword,
     /// The site is broken for this user; `500 OOPS:` with this text, then the end.
     Oops(Vec<u8>),
 }
@@ -96,11 +113,23 @@ pub struct Grant {
     pub policy: Arc<Policy>,
 }
 
+/// Where the peer may connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The port.
+    pub port: u16,
+    /// Other sessions of the same peer expect connections there too: see [`Route::Shared`].
+    pub is_shared: bool,
+}
+
 /// How the data connection comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     /// The peer connects to the expected port.
     Passive,
+    /// The peer connects to a port that others of its address share, and is known by the TLS session it resumes. Clients
+    /// begin TLS when they have read 150, so that goes before the connection is there.
+    Shared,
     /// We connect to the peer.
     Active(SocketAddr),
 }
@@ -108,8 +137,14 @@ pub enum Route {
 /// Why there is no data connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoConnection {
-    /// Refused, unreachable, or nobody came in time.
+    /// Nobody came in time, or for a reason that says nothing to anybody.
     Failed,
+    /// The peer's own side refused the connection.
+    Refused,
+    /// No way leads to the address.
+    Unreachable,
+    /// The peer's own side did not answer in time.
+    NoAnswer,
     /// ABOR came first.
     Aborted,
 }
@@ -303,6 +338,58 @@ impl Ask {
             },
             then,
         )
+    }
+
+    /// Asks how much may still be stored at a path.
+    pub fn room(
+        path: VirtualPath,
+        then: impl FnOnce(&mut Session, Result<u64, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::Room(path),
+            |answer| match answer {
+                Answer::Room(octets) => Some(octets),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Asks for a part of a file to read; the part's size is the answer.
+    pub fn open_part(
+        path: VirtualPath,
+        part: Part,
+        then: impl FnOnce(&mut Session, Result<u64, Failure>) -> Step + 'static,
+    ) -> Step {
+        Self::store(
+            Request::OpenPart(path, part),
+            |answer| match answer {
+                Answer::Opened { size } => Some(size),
+                _ => None,
+            },
+            then,
+        )
+    }
+
+    /// Has a task done, and goes on when it is over. Meanwhile ABOR ends it.
+    pub fn work(
+        task: Task,
+        then: impl FnOnce(&mut Session, Result<Finished, Trouble>) -> Step + 'static,
+    ) -> Step {
+        let begun = |answer| matches!(answer, Answer::Begun).then_some(());
+        Self::store(Request::Begin(task), begun, |session, begun| {
+            if let Err(failure) = begun {
+                return then(session, Err(Trouble::Failed(failure)));
+            }
+            Step::Ask(Self::Attend(Box::new(|session, finished| {
+                let ended = match finished {
+                    Some(Finished::Failed(failure)) => Err(Trouble::Failed(failure)),
+                    Some(finished) => Ok(finished),
+                    None => Err(Trouble::Aborted),
+                };
+                then(session, ended)
+            })))
+        })
     }
 
     /// Asks for a change to the tree.

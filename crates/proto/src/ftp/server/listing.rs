@@ -111,11 +111,10 @@ fn open(list: List, route: Route) -> Step {
 }
 
 fn send(session: &mut Session, route: Route, opened: bool) -> Step {
-    session.connect(route, move |session, connected| {
+    session.connect(route, Reply::OpeningListing, move |session, connected| {
         if let Err(why) = connected {
             return session.not_connected(why, Direction::Download);
         }
-        session.say(&Reply::OpeningListing);
         let rate = session.rate();
         // Lines end in CR LF whatever TYPE says, so nothing is converted.
         let moving =

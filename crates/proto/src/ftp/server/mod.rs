@@ -5,9 +5,11 @@
 //! and writing are the session room's work.
 
 mod access;
+pub mod announce;
 pub mod ask;
 
 mod command;
+mod digest;
 mod facts;
 mod listing;
 pub mod policy;
@@ -19,3 +21,4 @@ mod state;
 mod tilde;
 mod transfer;
 mod upload;
+mod words;

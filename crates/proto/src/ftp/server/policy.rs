@@ -52,14 +52,24 @@ pub enum Right {
     SetTime,
     /// SITE (never for anonymous sessions).
     Site,
-    /// SITE CHMOD (`write_enable`, `chmod_enable`).
+    /// SITE CHMOD, SITE CHGRP (`write_enable`, `chmod_enable`).
     SetMode,
+    /// HASH and its kin (`download_enable`, `hash_enable`).
+    Hash,
+    /// SITE COPY, CPFR, CPTO: what both RETR and STOR need.
+    Copy,
+    /// COMB: what both APPE and DELE need.
+    Join,
+    /// SITE SYMLINK (`write_enable`, `symlink_enable`).
+    Link,
     /// PASV, EPSV (`pasv_enable`).
     Passive,
     /// PORT, EPRT (`port_enable`).
     Active,
     /// AUTH, PBSZ, PROT (`ssl_enable`): the site's to give, not a class's.
     Encrypt,
+    /// HOST (`host_config_dir`): the site's to give.
+    Host,
     /// CCC: the site's to give, too; see [`TlsRules::clear_control`].
     ClearControl,
 }
@@ -88,6 +98,10 @@ pub struct Rights {
     pub site: bool,
     /// See [`Right::SetMode`].
     pub set_mode: bool,
+    /// See [`Right::Hash`].
+    pub hash: bool,
+    /// See [`Right::Link`].
+    pub link: bool,
     /// See [`Right::Passive`].
     pub passive: bool,
     /// See [`Right::Active`].
@@ -99,7 +113,7 @@ impl Rights {
     #[must_use]
     pub fn permit(&self, right: Right) -> bool {
         match right {
-            Right::None | Right::Encrypt | Right::ClearControl => true,
+            Right::None | Right::Encrypt | Right::ClearControl | Right::Host => true,
             Right::Download => self.download,
             Right::List => self.list,
             Right::Upload => self.upload,
@@ -109,6 +123,10 @@ impl Rights {
             Right::SetTime => self.set_time,
             Right::Site => self.site,
             Right::SetMode => self.set_mode,
+            Right::Hash => self.hash,
+            Right::Copy => self.download && self.upload,
+            Right::Join => self.append && self.remove,
+            Right::Link => self.link,
             Right::Passive => self.passive,
             Right::Active => self.active,
         }
@@ -142,7 +160,9 @@ pub struct TlsRules {
     pub force_local_data: bool,
     /// `require_ssl_reuse`. The driver judges it and answers
     /// [`NoHandshake::NotResumed`](super::ask::NoHandshake::NotResumed).
-    pub require_reuse: bool,
+    pub reuse: Reuse,
+    /// `cert_user_file`: a certificate may do without a password. The monitor judges it.
+    pub certificate_logins: bool,
     /// `strict_ssl_read_eof`: an upload without TLS's end mark is broken.
     pub strict_read_eof: bool,
     /// `strict_ssl_write_shutdown`: a download that the peer does not confirm with its end mark is broken. The
@@ -153,6 +173,17 @@ pub struct TlsRules {
     pub clear_control: bool,
     /// `debug_ssl`: each handshake is recorded.
     pub debug: bool,
+}
+
+/// Whether data connections must continue the TLS session of their control connection (`require_ssl_reuse`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// `NO`.
+    NotRequired,
+    /// `AUTO`: once the client has shown that it can.
+    OnceShown,
+    /// `YES`.
+    Required,
 }
 
 impl TlsRules {
@@ -215,8 +246,8 @@ pub struct Policy {
     pub download_file: Option<Vec<u8>>,
     /// `upload_file`: only these may be sent.
     pub upload_file: Option<Vec<u8>>,
-    /// The IPv4 address announced in 227 instead of the local one (`pasv_address`).
-    pub passive_address: Option<std::net::Ipv4Addr>,
+    /// The IPv4 address announced in 227 (`pasv_address`, `pasv_address_for`).
+    pub announce: super::announce::Announce,
     /// `pasv_promiscuous`.
     pub passive_from_anyone: bool,
     /// `port_promiscuous`.
@@ -231,6 +262,10 @@ pub struct Policy {
     pub connect_timeout: Option<Duration>,
     /// A missing pathname in LIST and NLST is 550 rather than an empty listing (`list_missing_is_error`).
     pub list_missing_is_error: bool,
+    /// `host_config_dir`: there are several hosts here.
+    pub hosts: bool,
+    /// `mode_z_enable`: data may be compressed.
+    pub mode_z: bool,
     /// `log_ftp_protocol`: commands and replies become records.
     pub log_protocol: bool,
     /// What holds where TLS is offered; `None` without `ssl_enable`.
@@ -275,7 +310,8 @@ mod tests {
             force_local_logins: true,
             force_anonymous_data: false,
             force_local_data: true,
-            require_reuse: true,
+            reuse: Reuse::Required,
+            certificate_logins: false,
             strict_read_eof: true,
             strict_write_shutdown: false,
             clear_control: false,

@@ -38,10 +38,9 @@ impl Session {
                 session.record(Event::Tls(Tls::Dropped(dropped)));
             }
             session.record_handshake(&handshake);
-            if handshake.is_err() {
-                return Step::End;
-            }
+            let Ok(handshake) = handshake else { return Step::End };
             session.protection = wished;
+            session.is_certified = handshake.subject.is_some();
             then
         })))
     }
@@ -62,6 +61,12 @@ impl Session {
                 then(session, handshake.map(drop))
             }),
         ))
+    }
+
+    /// Tells whether data connections are inside TLS now (PROT P).
+    #[must_use]
+    pub fn protects_data(&self) -> bool {
+        self.protection.of_data()
     }
 
     /// Answers a data connection that did not come into TLS.
@@ -94,6 +99,12 @@ impl Session {
         }
     }
 
+    /// Tells whether the next USER may be answered by the peer's certificate alone.
+    pub(super) fn may_log_in_by_certificate(&self) -> bool {
+        let permits = self.policy.tls.is_some_and(|tls| tls.certificate_logins);
+        permits && self.is_certified && self.protection.of_control()
+    }
+
     /// Notes that the peer's control connection ended without TLS's end mark; the driver then lets go of it.
     pub fn ended_without_mark(&mut self) {
         if self.protection.of_control() {
@@ -113,7 +124,10 @@ impl Session {
     fn record_handshake(&mut self, handshake: &Result<Handshake, NoHandshake>) {
         let debug = self.policy.tls.is_some_and(|tls| tls.debug);
         match handshake {
-            Ok(handshake) if debug => self.record(Event::Tls(Tls::Secured(handshake.clone()))),
+            // Who came with a certificate is worth a line; the data connections that go on from there are not.
+            Ok(handshake) if debug || (handshake.subject.is_some() && !handshake.resumed) => {
+                self.record(Event::Tls(Tls::Secured(handshake.clone())));
+            }
             Ok(_) | Err(NoHandshake::Aborted) => {}
             Err(why) => self.record(Event::Tls(Tls::Refused(why.clone()))),
         }

@@ -40,6 +40,8 @@ pub enum Event {
     Rename(bool, Vec<u8>),
     /// SITE CHMOD: `path mode`.
     ChangeMode(bool, Vec<u8>),
+    /// What vsftpd has no commands for: `COPY`, `COMBINE`, `SYMLINK`, `CHGRP`; what was changed, and with what.
+    Changed(&'static str, bool, Vec<u8>),
     /// A command line, its password masked (`log_ftp_protocol`).
     Command(Vec<u8>),
     /// A reply line (`log_ftp_protocol`).

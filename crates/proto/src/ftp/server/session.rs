@@ -3,9 +3,11 @@
 //! It is fed one line or one answer at a time and says what comes next. It reads no socket, opens no file and
 //! knows no clock. Verbs live in `command`, their permission in `access`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::announce::leads_nowhere;
 use super::ask::{Ask, Step};
 use super::command::{self, Spec, When};
 use super::policy::{Banner, Policy};
@@ -14,7 +16,7 @@ use super::record::{Event, Record};
 use super::state::{LoggedIn, State, Visitor};
 use super::tilde;
 use crate::ftp::command::Command;
-use crate::ftp::reply::{Lines, Reply};
+use crate::ftp::reply::{Language, Lines, Reply};
 
 /// How many commands before login are answered with 530; the next one ends the session.
 const PATIENCE_BEFORE_LOGIN: u8 = 10;
@@ -27,8 +29,16 @@ pub struct Session {
     pub(super) clients: u32,
     /// Seconds by which local time is ahead of UTC.
     clock_offset: i64,
+    /// What LANG chose.
+    pub(super) language: Language,
+    /// Our address outside, as it was looked up last.
+    outside: Option<Ipv4Addr>,
+    /// An address that the peer was told and cannot reach.
+    misled: Option<Ipv4Addr>,
     pub(super) state: State,
     pub(super) protection: Protection,
+    /// The peer has shown a certificate in the handshake of the control connection.
+    pub(super) is_certified: bool,
     /// The verb that runs.
     running: Option<&'static Spec>,
     pending: Pending,
@@ -66,7 +76,7 @@ pub enum Next {
 pub enum Aside {
     /// It is answered; the answer is in the outbox.
     Answered,
-    /// End the pending Connect, Protect or Move as aborted; its function says the replies.
+    /// End the pending Connect, Protect, Move or Attend as aborted; its function says the replies.
     Abort,
     /// Keep the line, read no further, and give it to [`Session::command`] when the pending command is over.
     Later,
@@ -78,6 +88,8 @@ enum Pending {
     Nothing,
     Something,
     Connect,
+    /// A task that may take long.
+    Attend,
     /// A transfer, or the handshake before it; with the size of what is moved, if known.
     Move(Option<u64>),
 }
@@ -92,8 +104,12 @@ impl Session {
             local: canonical(local),
             clients,
             clock_offset: 0,
+            language: Language::default(),
+            outside: None,
+            misled: None,
             state: State::NotLoggedIn(Visitor::default()),
             protection: Protection::Clear,
+            is_certified: false,
             running: None,
             pending: Pending::Nothing,
             outbox: Vec::new(),
@@ -108,6 +124,24 @@ impl Session {
         self
     }
 
+    /// Tells our address outside, as it was looked up last; 227 announces it where the policy says so.
+    pub fn outside_is(&mut self, address: Option<Ipv4Addr>) {
+        self.outside = address;
+    }
+
+    /// Chooses the address that 227 tells this peer.
+    pub(super) fn announced(&mut self) -> Ipv4Addr {
+        let address = self.policy.announce.address(self.peer.ip(), self.local.ip(), self.outside);
+        self.misled = Some(address).filter(|address| leads_nowhere(self.peer.ip(), *address));
+        address
+    }
+
+    /// Takes the private address that a peer on the public Internet was told last, with that peer: an administrator
+    /// should know.
+    pub fn take_misled(&mut self) -> Option<(IpAddr, Ipv4Addr)> {
+        Some((self.peer.ip(), self.misled.take()?))
+    }
+
     /// The seconds to add to UTC in MDTM: none unless `use_localtime` says so.
     pub(super) fn clock_offset(&self) -> i64 {
         if self.policy.local_time { self.clock_offset } else { 0 }
@@ -119,13 +153,7 @@ impl Session {
     /// server that is full does not spend a handshake on saying it.
     pub fn greet(&mut self, welcome: Welcome) -> Step {
         let (refused, reply) = match welcome {
-            Welcome::Ok => {
-                let reply = match &self.policy.banner {
-                    Banner::Line(line) => Reply::Greeting(line.clone()),
-                    Banner::File(text) => Reply::GreetingAfter(Lines::of_message(Some(text))),
-                };
-                (None, reply)
-            }
+            Welcome::Ok => (None, self.greeting()),
             Welcome::TooManyClients => {
                 (Some("Connection refused: too many sessions."), Reply::TooManyClients)
             }
@@ -180,23 +208,24 @@ impl Session {
         Step::Close(Reply::LineTooLong)
     }
 
-    /// Takes a line that came while an [`Ask`] is pending; `octets` is how many the transfer has moved so far.
+    /// Takes a line that came while an [`Ask`] is pending; told is how many octets the transfer has moved so far, and
+    /// in which time.
     ///
     /// NOOP and STAT are answered only between 150 and 226, where no peer can take them for the reply to the
     /// command that runs.
-    pub fn aside(&mut self, line: &[u8], octets: u64) -> Aside {
+    pub fn aside(&mut self, line: &[u8], octets: u64, took: Duration) -> Aside {
         let command = Command::parse(line);
         let Some(spec) = command::find(&command.verb) else { return Aside::Later };
         if !self.permits_verb(&command.verb, Some(spec)) {
             return Aside::Later;
         }
         let reply = match (spec.during, self.pending) {
-            (command::During::Abort, Pending::Connect | Pending::Move(_)) => {
+            (command::During::Abort, Pending::Connect | Pending::Attend | Pending::Move(_)) => {
                 self.note_command(&command);
                 return Aside::Abort;
             }
             (command::During::Answer(answer), Pending::Move(size)) if answers(spec, command.argument) => {
-                answer(octets, size)
+                answer(octets, size, took)
             }
             _ => return Aside::Later,
         };
@@ -230,6 +259,7 @@ impl Session {
             Step::Ask(ask) => {
                 self.pending = match &ask {
                     Ask::Connect(..) => Pending::Connect,
+                    Ask::Attend(..) => Pending::Attend,
                     // 150 is said, so NOOP and STAT may be answered while the handshake goes on.
                     Ask::Protect(..) => Pending::Move(None),
                     Ask::Move(moving, _) => Pending::Move(moving.size),
@@ -279,6 +309,15 @@ impl Session {
         self.running.map_or("IDLE", |spec| spec.verb)
     }
 
+    /// How hard data is compressed on its way, 1 to 9; `None` where it is not (MODE).
+    #[must_use]
+    pub fn deflates(&self) -> Option<u8> {
+        match &self.state {
+            State::LoggedIn(inside) => inside.deflates.then_some(inside.level),
+            State::NotLoggedIn(_) => None,
+        }
+    }
+
     /// What is to be sent on the control connection.
     #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
@@ -299,9 +338,9 @@ impl Session {
             self.doing(),
             reply.code()
         );
-        reply.encode(&mut self.outbox);
+        reply.encode(&mut self.outbox, self.language);
         if self.policy.log_protocol {
-            for line in reply.logged() {
+            for line in reply.logged(self.language) {
                 self.record(Event::Response(line));
             }
         }
@@ -328,15 +367,28 @@ impl Session {
         tilde::start(self, spec, argument)
     }
 
+    /// The banner of the rules that hold now.
+    pub(super) fn greeting(&self) -> Reply {
+        match &self.policy.banner {
+            Banner::Line(line) => Reply::Greeting(line.clone()),
+            Banner::File(text) => Reply::GreetingAfter(Lines::of_message(Some(text))),
+        }
+    }
+
     /// Answers what needs a login; not for ever.
     fn strange(&mut self) -> Step {
-        let State::NotLoggedIn(visitor) = &mut self.state else { return Step::Reply(Reply::UnknownCommand) };
-        visitor.strangers += 1;
-        if visitor.strangers > PATIENCE_BEFORE_LOGIN {
+        if self.has_asked_enough() {
             Step::Close(Reply::TooManyErrors)
         } else {
             Step::Reply(Reply::PleaseLogin)
         }
+    }
+
+    /// Counts what somebody asks before they log in; true when that has been too much.
+    pub(super) fn has_asked_enough(&mut self) -> bool {
+        let State::NotLoggedIn(visitor) = &mut self.state else { return false };
+        visitor.strangers += 1;
+        visitor.strangers > PATIENCE_BEFORE_LOGIN
     }
 
     fn note_command(&mut self, command: &Command<'_>) {
@@ -362,7 +414,6 @@ mod tests {
     use crate::ftp::server::ask::{Direction, Move, Route};
     use crate::ftp::server::policy::{Class, Rights};
     use crate::path::VirtualPath;
-    use std::time::Duration;
 
     fn session() -> Session {
         let rights = Rights {
@@ -376,6 +427,8 @@ mod tests {
             set_time: true,
             site: true,
             set_mode: true,
+            hash: true,
+            link: true,
             passive: true,
             active: true,
         };
@@ -404,7 +457,7 @@ mod tests {
             deny_file: None,
             download_file: None,
             upload_file: None,
-            passive_address: None,
+            announce: crate::ftp::server::announce::Announce::default(),
             passive_from_anyone: false,
             active_to_anyone: false,
             idle_timeout: None,
@@ -412,6 +465,8 @@ mod tests {
             accept_timeout: Some(Duration::from_secs(60)),
             connect_timeout: Some(Duration::from_secs(60)),
             list_missing_is_error: false,
+            hosts: false,
+            mode_z: false,
             log_protocol: false,
             tls: None,
         };
@@ -436,9 +491,9 @@ mod tests {
     fn nothing_is_answered_aside_before_150() {
         let mut session = session();
         session.settle(Step::Ask(connecting()));
-        assert_eq!(session.aside(b"NOOP", 0), Aside::Later);
-        assert_eq!(session.aside(b"STAT", 0), Aside::Later);
-        assert_eq!(session.aside(b"ABOR", 0), Aside::Abort);
+        assert_eq!(session.aside(b"NOOP", 0, Duration::ZERO), Aside::Later);
+        assert_eq!(session.aside(b"STAT", 0, Duration::ZERO), Aside::Later);
+        assert_eq!(session.aside(b"ABOR", 0, Duration::ZERO), Aside::Abort);
         assert!(session.take_output().is_empty());
     }
 
@@ -447,12 +502,12 @@ mod tests {
         let mut session = session();
         session.settle(Step::Ask(moving()));
         for later in ["STAT /", "QUIT", "PWD", "XYZZY", ""] {
-            assert_eq!(session.aside(later.as_bytes(), 7), Aside::Later, "{later}");
+            assert_eq!(session.aside(later.as_bytes(), 7, Duration::ZERO), Aside::Later, "{later}");
         }
-        assert_eq!(session.aside(b"stat", 7), Aside::Answered);
+        assert_eq!(session.aside(b"stat", 7, Duration::ZERO), Aside::Answered);
         assert_eq!(session.take_output(), b"213 Status: 7 bytes transferred.\r\n");
         session.settle(Step::Done);
-        assert_eq!(session.aside(b"ABOR", 7), Aside::Later);
+        assert_eq!(session.aside(b"ABOR", 7, Duration::ZERO), Aside::Later);
     }
 
     #[test]

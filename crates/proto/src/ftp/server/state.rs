@@ -5,10 +5,13 @@
 use super::ask::Route;
 use super::policy::Class;
 use crate::path::VirtualPath;
-use crate::store::Facts;
+use crate::store::{Algorithm, Facts, Part};
 
 /// How many directories a session remembers to have shown the message of; then the oldest is forgotten.
 const SHOWN_MESSAGES: usize = 64;
+
+/// How hard MODE Z compresses unless OPTS says otherwise; zlib's own choice.
+const USUAL_LEVEL: u8 = 6;
 
 pub(super) enum State {
     NotLoggedIn(Visitor),
@@ -41,8 +44,18 @@ pub(super) struct LoggedIn {
     pub(super) umask: u32,
     /// REST's position, for the next transfer only.
     pub(super) restart: u64,
+    /// MODE Z: data is compressed on its way.
+    pub(super) deflates: bool,
+    /// How hard, 1 to 9.
+    pub(super) level: u8,
+    /// RANG's part, for the next RETR or HASH only.
+    pub(super) part: Option<Box<Part>>,
+    /// How HASH takes hashes.
+    pub(super) algorithm: Algorithm,
+    /// SITE CPFR's pathname, waiting for CPTO.
+    pub(super) copy_from: Option<Box<Pathname>>,
     /// RNFR's pathname, waiting for RNTO.
-    pub(super) rename_from: Option<Pathname>,
+    pub(super) rename_from: Option<Box<Pathname>>,
     /// What PASV, EPSV, PORT or EPRT prepared, for the next transfer only.
     pub(super) prepared: Option<Route>,
     /// EPSV ALL: nothing but EPSV prepares a data connection any more (RFC 2428 §4).
@@ -62,18 +75,6 @@ pub(super) struct Pathname {
     pub(super) typed: Vec<u8>,
 }
 
-/// All facts, which is what a session begins with.
-pub(super) const ALL_FACTS: Facts = Facts {
-    kind: true,
-    size: true,
-    modify: true,
-    perm: true,
-    unique: true,
-    unix_mode: true,
-    unix_owner: true,
-    unix_group: true,
-};
-
 impl LoggedIn {
     pub(super) fn new(user: Vec<u8>, class: Class, start: VirtualPath, umask: u32) -> Self {
         Self {
@@ -85,10 +86,15 @@ impl LoggedIn {
             ascii: true,
             umask,
             restart: 0,
+            deflates: false,
+            level: USUAL_LEVEL,
+            part: None,
+            algorithm: Algorithm::Sha256,
+            copy_from: None,
             rename_from: None,
             prepared: None,
             only_epsv: false,
-            facts: ALL_FACTS,
+            facts: Facts::USUAL,
             shown: Vec::new(),
         }
     }

@@ -3,11 +3,12 @@
 
 use core::time::Duration;
 
-use super::ask::{Ask, Direction, Move, Moved, NoConnection, Outcome, Route, Step};
+use super::ask::{Ask, Direction, Expected, Move, Moved, NoConnection, Outcome, Route, Step, Trouble};
 use super::record::{Event, Tls, Transfer};
 use super::session::Session;
 use crate::failure::Failure;
 use crate::ftp::reply::Reply;
+use crate::store::Part;
 
 /// What is logged of a transfer that never began.
 pub(super) const NOTHING_MOVED: Moved =
@@ -23,14 +24,39 @@ impl Session {
         if self.needs_protection() { Err(Reply::DataMustBeProtected) } else { Ok(route) }
     }
 
-    /// Asks for the data connection; what was prepared is used up, whatever comes of it.
+    /// Answers PASV and EPSV: remembers where the peer will connect, and tells the port.
+    ///
+    /// # Errors
+    /// 425 when there is none.
+    pub(super) fn expects(&mut self, expected: Option<Expected>) -> Result<u16, Reply> {
+        let Expected { port, is_shared } = expected.ok_or(Reply::NoPort)?;
+        self.inside().prepared = Some(if is_shared { Route::Shared } else { Route::Passive });
+        Ok(port)
+    }
+
+    /// Asks for the data connection, and says 150 when it is there; what was prepared is used up, whatever comes of it.
+    ///
+    /// Compat: vsftpd says 150 when the connection is there, and so do we wherever that is possible.
     pub(super) fn connect(
         &mut self,
         route: Route,
+        opening: Reply,
         then: impl FnOnce(&mut Self, Result<(), NoConnection>) -> Step + 'static,
     ) -> Step {
         self.inside().prepared = None;
-        Step::Ask(Ask::Connect(route, Box::new(then)))
+        if route == Route::Shared {
+            self.say(&opening);
+            return Step::Ask(Ask::Connect(route, Box::new(then)));
+        }
+        Step::Ask(Ask::Connect(
+            route,
+            Box::new(move |session, connected| {
+                if connected.is_ok() {
+                    session.say(&opening);
+                }
+                then(session, connected)
+            }),
+        ))
     }
 
     /// Asks for octets to be moved.
@@ -63,6 +89,25 @@ impl Session {
         core::mem::take(&mut self.inside().restart)
     }
 
+    /// Takes RANG's part; it holds for one command, whether that goes well or not.
+    pub(super) fn take_part(&mut self) -> Option<Part> {
+        self.inside().part.take().map(|part| *part)
+    }
+
+    /// Answers a task that did not end well; `failed` when nothing more can be said of it.
+    pub(super) fn not_worked(&mut self, trouble: Option<Trouble>, failed: Reply) -> Step {
+        Step::Reply(match trouble {
+            Some(Trouble::Aborted) => {
+                self.say(&Reply::BrokenOff);
+                Reply::AbortSuccessful
+            }
+            Some(Trouble::Failed(Failure::TooMany)) => Reply::TooMuchAtOnce,
+            Some(Trouble::Failed(Failure::Busy | Failure::Locked)) => Reply::FileBusy,
+            Some(Trouble::Failed(Failure::Forbidden)) => Reply::PermissionDenied,
+            Some(Trouble::Failed(_)) | None => failed,
+        })
+    }
+
     /// Octets per second, 0 for no limit.
     pub(super) fn rate(&mut self) -> u64 {
         if self.inside().class.has_local_rights() {
@@ -91,9 +136,25 @@ impl Session {
     /// Answers a data connection that did not come about.
     pub(super) fn not_connected(&mut self, why: NoConnection, direction: Direction) -> Step {
         match why {
-            NoConnection::Failed => Step::Reply(Reply::NoConnection),
             NoConnection::Aborted => self.aborted(direction),
+            why => Step::Reply(self.no_connection(why)),
         }
+    }
+
+    /// Says why there is no data connection, to those who may know.
+    // Security: an anonymous stranger could have ports tried and learn from the answer which are open (RFC 2577 §3). The
+    // driver answers at the same time, too, whatever happened.
+    pub(super) fn no_connection(&mut self, why: NoConnection) -> Reply {
+        let cause = match why {
+            _ if self.is_stranger() => return Reply::NoConnection,
+            NoConnection::Failed | NoConnection::Aborted => return Reply::NoConnection,
+            NoConnection::Refused => "the port that you named refuses it",
+            NoConnection::Unreachable => "there is no way to the address that you named",
+            NoConnection::NoAnswer => {
+                "the port that you named does not answer, as behind a firewall; try PASV"
+            }
+        };
+        Reply::NoConnectionFor(cause)
     }
 
     /// Answers the end of a transfer.

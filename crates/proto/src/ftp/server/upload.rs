@@ -23,6 +23,9 @@ struct Upload {
 /// Begins an upload of what was typed.
 pub(super) fn start(session: &mut Session, typed: &[u8], writing: Writing) -> Step {
     let restart = session.take_restart();
+    if session.take_part().is_some() {
+        return Step::Reply(Reply::RangeIsForReading);
+    }
     // REST means nothing to APPE and STOU (RFC 3659 §5.1).
     let at = if writing == Writing::Store { restart } else { 0 };
     let route = match session.route() {
@@ -76,10 +79,14 @@ fn begin(session: &mut Session, mut upload: Upload, opened: &OpenedForWriting) -
 }
 
 fn connect(session: &mut Session, upload: Upload) -> Step {
-    session.connect(upload.route, move |session, connected| match connected {
+    let opening = match upload.writing {
+        Writing::Unique => Reply::OpeningUnique(upload.name.typed.clone()),
+        Writing::Store | Writing::Append => Reply::OkToSend,
+    };
+    session.connect(upload.route, opening, move |session, connected| match connected {
         Ok(()) => receive(session, upload),
-        Err(NoConnection::Failed) => abandon(upload, Reply::NoConnection),
-        Err(NoConnection::Aborted) => Ask::finish(Fate::Unused, move |session, _| {
+        Err(why) if why != NoConnection::Aborted => abandon(upload, session.no_connection(why)),
+        Err(_) => Ask::finish(Fate::Unused, move |session, _| {
             session.record_transfer(Direction::Upload, upload.name.logged, &NOTHING_MOVED);
             session.not_connected(NoConnection::Aborted, Direction::Upload)
         }),
@@ -87,10 +94,6 @@ fn connect(session: &mut Session, upload: Upload) -> Step {
 }
 
 fn receive(session: &mut Session, upload: Upload) -> Step {
-    session.say(&match upload.writing {
-        Writing::Unique => Reply::OpeningUnique(upload.name.typed.clone()),
-        Writing::Store | Writing::Append => Reply::OkToSend,
-    });
     let whole = upload.writing == Writing::Store && upload.at == 0;
     let moving = Move {
         direction: Direction::Upload,

@@ -29,8 +29,6 @@ fn start(session: &mut Session, argument: &[u8]) -> Step {
     Step::Ask(Ask::Expect(Box::new(answer)))
 }
 
-fn answer(session: &mut Session, port: Option<u16>) -> Step {
-    let Some(port) = port else { return Step::Reply(Reply::NoConnection) };
-    session.inside().prepared = Some(Route::Passive);
-    Step::Reply(Reply::ExtendedPassiveMode(port))
+fn answer(session: &mut Session, expected: Option<Expected>) -> Step {
+    Step::Reply(session.expects(expected).map_or_else(|refusal| refusal, Reply::ExtendedPassiveMode))
 }

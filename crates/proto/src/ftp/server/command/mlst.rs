@@ -27,7 +27,7 @@ fn answer(session: &mut Session, name: &Pathname, looked: Result<Looked, Failure
     let Ok(looked) = looked else { return Step::Reply(Reply::CouldNotLook) };
     let mut line = b" ".to_vec();
     let facts = session.inside().facts;
-    mlsx::push_facts(&mut line, &facts, &looked.entry, looked.access, &Owners::default());
+    mlsx::push_facts(&mut line, &facts, &looked.entry, looked.access, &looked.owners);
     line.push(b' ');
     push_name(&mut line, name.path.as_bytes());
     Step::Reply(Reply::FactsOf(vec![line]))

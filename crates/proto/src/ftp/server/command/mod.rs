@@ -7,31 +7,38 @@
 use super::ask::Step;
 use super::policy::Right;
 use super::session::Session;
+use core::time::Duration;
+
 use crate::ftp::reply::Reply;
 
 /// The words that verbs are written in; every file of this folder begins with them.
 mod prelude {
-    pub(super) use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    pub(super) use std::net::SocketAddr;
+    pub(super) use std::sync::Arc;
 
     pub(super) use super::super::access::Purpose;
-    pub(super) use super::super::ask::{Ask, Attempt, Direction, Grant, Move, Route, Step, Verdict};
+    pub(super) use super::super::ask::{
+        Ask, Attempt, Direction, Expected, Grant, Move, Outcome, Route, Step, Verdict,
+    };
     pub(super) use super::super::listing::{self, Wish};
-    pub(super) use super::super::policy::{Class, Right};
+    pub(super) use super::super::policy::{Class, Policy, Right};
     pub(super) use super::super::protection::Protection;
     pub(super) use super::super::record::Event;
     pub(super) use super::super::session::Session;
     pub(super) use super::super::state::{LoggedIn, Pathname, State};
     pub(super) use super::super::transfer::NOTHING_MOVED;
-    pub(super) use super::super::{facts, stamp, upload};
-    pub(super) use super::{During, Spec, When, cwd, nothing, pass, whole};
+    pub(super) use super::super::{digest, facts, stamp, upload, words};
+    pub(super) use super::{During, Spec, When, cwd, nothing, pass, site, whole};
     pub(super) use crate::entry::Time;
     pub(super) use crate::failure::Failure;
     pub(super) use crate::ftp::address::{self, BadEprt};
     pub(super) use crate::ftp::command::Command;
-    pub(super) use crate::ftp::listing::{Owners, mlsx, push_name};
-    pub(super) use crate::ftp::reply::{Lines, Octal, Quoted, Reply};
+    pub(super) use crate::ftp::listing::{mlsx, push_name};
+    pub(super) use crate::ftp::reply::{Language, Lines, Octal, Pace, Quoted, Reply};
     pub(super) use crate::secret::Secret;
-    pub(super) use crate::store::{Change, Entered, Format, Looked, Writing};
+    pub(super) use crate::store::{
+        Algorithm, Change, Entered, Finished, Format, Looked, Part, Task, Writing,
+    };
 }
 
 /// A verb's row.
@@ -69,8 +76,8 @@ pub(super) enum When {
 pub(super) enum During {
     /// It waits.
     Later,
-    /// It is answered at once; told are the octets moved and how many there are.
-    Answer(fn(u64, Option<u64>) -> Reply),
+    /// It is answered at once; told are the octets moved, how many there are, and the time it took.
+    Answer(fn(u64, Option<u64>, Duration) -> Reply),
     /// It ends the transfer.
     Abort,
 }
@@ -94,8 +101,10 @@ macro_rules! table {
 }
 
 table! {
-    abor acct allo appe auth ccc cdup cwd dele eprt epsv feat help list mdtm mfmt mkd mlsd mlst mode nlst noop opts p_at_sw
-    pass pasv pbsz port prot pwd quit rein rest retr rmd rnfr rnto site size smnt stat stor stou stru syst r#type user http
+    abor acct allo appe auth avbl ccc cdup clnt comb csid cwd dele dsiz eprt epsv feat hash help host lang list md5 mdtm
+    mff mfmt mkd mlsd mlst mmd5 mode nlst noop opts p_at_sw pass pasv pbsz port prot pwd quit rang rein rest
+    retr rmd rmda rnfr rnto site size smnt stat stor stou stru syst r#type user xcrc xmd5 xsha1 xsha256 xsha512
+    http
 }
 
 /// Finds the row of a verb in upper case.
@@ -138,6 +147,7 @@ mod tests {
             let argument: &[u8] = match spec.verb {
                 "SITE" => b"CHMOD 644 ~u/x y",
                 "MDTM" | "MFMT" => b"20200101000000 ~u/x y",
+                "MFF" => b"Modify=20200101000000; ~u/x y",
                 _ => b"~u/x y",
             };
             let found = (spec.pathname)(argument);

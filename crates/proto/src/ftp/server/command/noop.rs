@@ -7,7 +7,7 @@ pub(super) const SPEC: Spec = Spec {
     aliases: &[],
     when: When::LoggedIn,
     right: Right::None,
-    during: During::Answer(|_, _| Reply::NoopOk),
+    during: During::Answer(|_, _, _| Reply::NoopOk),
     pathname: nothing,
     replies: &[200],
     feature: None,

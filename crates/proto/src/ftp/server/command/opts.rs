@@ -1,5 +1,6 @@
-//! `OPTS` sets options of other commands: UTF8, which is always on, and the facts of MLST (RFC 2389 §4).
+//! `OPTS` sets options of other commands: UTF8, the facts of MLST, the method of HASH (RFC 2389 §4).
 
+use super::mode;
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -9,7 +10,7 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::None,
     during: During::Later,
     pathname: nothing,
-    replies: &[200, 501],
+    replies: &[200, 501, 504],
     feature: Some("UTF8"),
     help: "OPTS <command-name> [<command-options>]",
     start,
@@ -20,12 +21,37 @@ fn start(session: &mut Session, argument: &[u8]) -> Step {
     if upper == b"UTF8 ON" {
         return Step::Reply(Reply::AlwaysUtf8);
     }
+    if upper == b"UTF8 OFF" {
+        // Names are octets here: what was stored is told, whatever it is.
+        return Step::Reply(Reply::Utf8Off);
+    }
     match upper.strip_prefix(b"MLST") {
         Some(wanted) if session.is_logged_in() && matches!(wanted, [] | [b' ', ..]) => {
             let facts = facts::wanted(wanted.trim_ascii());
             session.inside().facts = facts;
             Step::Reply(Reply::MlstOptions(facts::named(facts)))
         }
+        _ if upper.starts_with(b"HASH") && session.is_logged_in() && session.permits(Right::Hash) => {
+            Step::Reply(hash(session, upper.get(4..).unwrap_or_default()))
+        }
+        _ if upper.starts_with(b"MODE ") && session.is_logged_in() && session.policy.mode_z => {
+            Step::Reply(mode::options(session, upper.get(5..).unwrap_or_default()))
+        }
         _ => Step::Reply(Reply::OptionNotUnderstood),
+    }
+}
+
+/// Chooses how HASH takes hashes, or tells it (draft-bryan-ftp-hash).
+fn hash(session: &mut Session, wish: &[u8]) -> Reply {
+    match wish {
+        [] => Reply::HashIs(session.inside().algorithm.name()),
+        [b' ', name @ ..] => match Algorithm::named(name.trim_ascii()) {
+            Some(algorithm) => {
+                session.inside().algorithm = algorithm;
+                Reply::HashIs(algorithm.name())
+            }
+            None => Reply::UnknownHash,
+        },
+        _ => Reply::OptionNotUnderstood,
     }
 }

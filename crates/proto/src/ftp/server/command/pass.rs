@@ -35,17 +35,30 @@ pub(super) fn log_in(session: &mut Session, password: &[u8]) -> Step {
     };
     // Security: an anonymous "password" is an e-mail address for the log; any other is kept nowhere.
     let email = (session.policy.anonymous && is_anonymous(&name)).then(|| password.to_vec());
-    let attempt = Attempt { name: name.clone(), password: Secret::new(password.to_vec()) };
+    let attempt = Attempt { name: name.clone(), password: Some(Secret::new(password.to_vec())) };
     let answer = move |session: &mut Session, verdict| match verdict {
-        Verdict::Granted(grant) => granted(session, grant, email),
+        Verdict::Granted(grant) => granted(session, grant, email, Reply::LoginSuccessful),
         Verdict::Oops(text) => Step::Close(Reply::Oops(text)),
-        Verdict::Refused => {
+        Verdict::Refused | Verdict::NeedsPassword => {
             if let State::NotLoggedIn(visitor) = &mut session.state {
                 visitor.refused = Some(name);
             }
             session.record(Event::Login { ok: false, anonymous_password: email });
             failed(session, Reply::LoginIncorrect)
         }
+    };
+    Step::Ask(Ask::Login(attempt, Box::new(answer)))
+}
+
+/// Asks whether the certificate that the peer has shown is enough for this name (RFC 4217 §4).
+///
+/// Security: a peer that is not let in so hears what everybody hears, and not which names log in by certificate.
+pub(super) fn log_in_by_certificate(name: &[u8]) -> Step {
+    let attempt = Attempt { name: name.to_vec(), password: None };
+    let answer = |session: &mut Session, verdict| match verdict {
+        Verdict::Granted(grant) => granted(session, grant, None, Reply::LoggedInByCertificate),
+        Verdict::Oops(text) => Step::Close(Reply::Oops(text)),
+        Verdict::Refused | Verdict::NeedsPassword => Step::Reply(Reply::SpecifyPassword),
     };
     Step::Ask(Ask::Login(attempt, Box::new(answer)))
 }
@@ -58,7 +71,12 @@ pub(super) fn failed(session: &mut Session, reply: Reply) -> Step {
     if visitor.failures >= suffered { Step::Close(reply) } else { Step::Reply(reply) }
 }
 
-fn granted(session: &mut Session, grant: Grant, email: Option<Vec<u8>>) -> Step {
+fn granted(
+    session: &mut Session,
+    grant: Grant,
+    email: Option<Vec<u8>>,
+    reply: fn(Lines) -> Reply,
+) -> Step {
     let umask = match grant.class.has_local_rights() {
         true => grant.policy.local_umask,
         false => grant.policy.anonymous_umask,
@@ -70,10 +88,10 @@ fn granted(session: &mut Session, grant: Grant, email: Option<Vec<u8>>) -> Step 
     session.state = State::LoggedIn(Box::new(inside));
     session.record(Event::Login { ok: true, anonymous_password: email });
     if !session.policy.directory_messages {
-        return Step::Reply(Reply::LoginSuccessful(Lines::default()));
+        return Step::Reply(reply(Lines::default()));
     }
-    Ask::enter(grant.start, |session, entered| {
+    Ask::enter(grant.start, move |session, entered| {
         let message = entered.map_or_else(|_| Lines::default(), |entered| cwd::move_to(session, entered));
-        Step::Reply(Reply::LoginSuccessful(message))
+        Step::Reply(reply(message))
     })
 }

@@ -23,14 +23,11 @@ pub(super) fn start(session: &mut Session, _: &[u8]) -> Step {
     Step::Ask(Ask::Expect(Box::new(answer)))
 }
 
-fn answer(session: &mut Session, port: Option<u16>) -> Step {
-    let Some(port) = port else { return Step::Reply(Reply::NoConnection) };
-    session.inside().prepared = Some(Route::Passive);
-    // Compat: over IPv6 the address is 0.0.0.0, as vsftpd has it; clients then take the one they are connected to.
-    let local = match session.local.ip() {
-        IpAddr::V4(address) => address,
-        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+fn answer(session: &mut Session, expected: Option<Expected>) -> Step {
+    let port = match session.expects(expected) {
+        Ok(port) => port,
+        Err(refusal) => return Step::Reply(refusal),
     };
-    let announced = session.policy.passive_address.unwrap_or(local);
+    let announced = session.announced();
     Step::Reply(Reply::PassiveMode(address::six_numbers(announced, port)))
 }

@@ -17,10 +17,8 @@ pub(super) const SPEC: Spec = Spec {
 
 // vsftpd takes nonsense for 0 and then sends the whole file, which a resuming client appends to what it has.
 fn start(session: &mut Session, marker: &[u8]) -> Step {
-    let digits = marker.iter().all(u8::is_ascii_digit);
-    let number =
-        core::str::from_utf8(marker).ok().filter(|_| digits).and_then(|text| text.parse::<i64>().ok());
-    match number.and_then(|number| u64::try_from(number).ok()) {
+    session.inside().part = None;
+    match words::number(marker) {
         Some(octets) => {
             session.inside().restart = octets;
             Step::Reply(Reply::RestartAt(octets))

@@ -1,4 +1,4 @@
-//! `RETR` sends a file (RFC 959 §4.1.3), from REST's position on (RFC 3659 §5).
+//! `RETR` sends a file (RFC 959 §4.1.3), from REST's position on (RFC 3659 §5), or RANG's part of it.
 
 use super::prelude::*;
 
@@ -15,18 +15,32 @@ pub(super) const SPEC: Spec = Spec {
     start,
 };
 
+/// What is to be sent of the file that is opened.
+#[derive(Clone, Copy)]
+struct Wish {
+    /// Where it begins.
+    at: u64,
+    /// RANG's part, which comes through a pipe of its own.
+    part: Option<Part>,
+}
+
 fn start(session: &mut Session, pathname: &[u8]) -> Step {
-    let at = session.take_restart();
+    let wish = Wish { at: session.take_restart(), part: session.take_part() };
     let route = match session.route() {
         Ok(route) => route,
         Err(refusal) => return Step::Reply(refusal),
     };
-    if at > 0 && session.inside().ascii {
+    if (wish.at > 0 || wish.part.is_some()) && session.inside().ascii {
         return Step::Reply(Reply::NoAsciiResume);
     }
     match session.resolve(pathname, Purpose::Download, Reply::CouldNotOpen) {
         Ok(name) => {
-            Ask::open_read(name.path.clone(), move |session, size| opened(session, name, route, at, size))
+            let path = name.path.clone();
+            let opened = move |session: &mut Session, size| opened(session, name, route, wish, size);
+            match wish.part {
+                Some(part) => Ask::open_part(path, part, opened),
+                None => Ask::open_read(path, opened),
+            }
         }
         Err(refusal) => {
             let logged = session.expand(pathname).logged;
@@ -35,15 +49,15 @@ fn start(session: &mut Session, pathname: &[u8]) -> Step {
     }
 }
 
-fn opened(session: &mut Session, name: Pathname, route: Route, at: u64, size: Result<u64, Failure>) -> Step {
+fn opened(
+    session: &mut Session,
+    name: Pathname,
+    route: Route,
+    wish: Wish,
+    size: Result<u64, Failure>,
+) -> Step {
     match size {
-        Ok(size) => session.connect(route, move |session, connected| match connected {
-            Ok(()) => send(session, name, at, size),
-            Err(why) => {
-                session.record_transfer(Direction::Download, name.logged, &NOTHING_MOVED);
-                session.not_connected(why, Direction::Download)
-            }
-        }),
+        Ok(size) => connect(session, name, route, wish, size),
         Err(Failure::Busy | Failure::Locked) => refused(session, name.logged, &Reply::FileBusy),
         // Compat: vsftpd logs no RETR of a directory, which some clients try just to learn what a name is.
         Err(Failure::WrongKind) => Step::Reply(Reply::CouldNotOpen),
@@ -52,15 +66,30 @@ fn opened(session: &mut Session, name: Pathname, route: Route, at: u64, size: Re
     }
 }
 
-fn send(session: &mut Session, name: Pathname, at: u64, size: u64) -> Step {
+fn connect(session: &mut Session, name: Pathname, route: Route, wish: Wish, size: u64) -> Step {
     let ascii = session.inside().ascii && session.policy.ascii_download;
     let mode = if ascii { "ASCII" } else { "BINARY" };
-    session.say(&Reply::Opening(mode, name.typed, size));
+    let (opening, logged) = (Reply::Opening(mode, name.typed, size), name.logged);
     let rate = session.rate();
-    let moving = Move { direction: Direction::Download, ascii, at, truncate: None, rate, size: Some(size) };
-    let logged = name.logged;
+    let direction = Direction::Download;
+    let moving = Move { direction, ascii, at: wish.at, truncate: None, rate, size: Some(size) };
+    session.connect(route, opening, move |session, connected| match connected {
+        Ok(()) => send(session, logged, moving, wish),
+        Err(why) => {
+            session.record_transfer(Direction::Download, logged, &NOTHING_MOVED);
+            session.not_connected(why, Direction::Download)
+        }
+    })
+}
+
+fn send(session: &mut Session, logged: Vec<u8>, moving: Move, wish: Wish) -> Step {
     session.protect(Direction::Download, move |session, protected| match protected {
-        Ok(()) => Session::move_octets(moving, move |session, moved| {
+        Ok(()) => Session::move_octets(moving, move |session, mut moved| {
+            // The pipe of a part ends early when the file does, and nothing else tells.
+            let is_cut = wish.part.is_some() && Some(moved.octets) != moving.size;
+            if is_cut && moved.outcome == Outcome::Complete {
+                moved.outcome = Outcome::FileFailed(Failure::Broken);
+            }
             session.record_transfer(Direction::Download, logged, &moved);
             session.moved(moved.outcome, Direction::Download, Reply::TransferComplete)
         }),

@@ -23,7 +23,7 @@ fn start(session: &mut Session, pathname: &[u8]) -> Step {
             if looked.is_err() {
                 return failed(session, name.logged, Reply::RnfrFailed);
             }
-            session.inside().rename_from = Some(name);
+            session.inside().rename_from = Some(Box::new(name));
             Step::Reply(Reply::ReadyForRnto)
         }),
         Err(refusal) => {

@@ -1,6 +1,19 @@
-//! `SITE` holds what belongs to UNIX: permission bits and the umask (RFC 959 §4.1.3).
+//! `SITE` holds what belongs to this system (RFC 959 §4.1.3): one file for each of its words in `site/`.
+
+mod chgrp;
+mod chmod;
+mod copy;
+mod cpfr;
+mod cpto;
+mod mkdir;
+mod rmdir;
+mod symlink;
+mod umask;
+mod utime;
 
 use super::prelude::*;
+
+pub(super) use chmod::permission_bits;
 
 pub(super) const SPEC: Spec = Spec {
     verb: "SITE",
@@ -9,66 +22,73 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::Site,
     during: During::Later,
     pathname,
-    replies: &[200, 214, 500, 501, 550],
+    replies: &[200, 214, 226, 250, 350, 450, 451, 452, 500, 501, 503, 550],
     feature: None,
     help: "SITE <string>",
     start,
 };
 
-/// Behind the bits of CHMOD.
+/// A word's row.
+pub(super) struct Word {
+    name: &'static str,
+    right: Right,
+    /// Verbs that do the same. Security: a site that denies one of them means this as well.
+    like: &'static [&'static str],
+    /// Finds the pathname in its argument; it is always the argument's end.
+    pathname: fn(&[u8]) -> &[u8],
+    /// Whether FEAT names it, for clients that look there.
+    is_feature: bool,
+    start: fn(&mut Session, &[u8]) -> Step,
+}
+
+/// The words in the order of SITE HELP; HELP itself stands behind them.
+///
+/// Compat: vsftpd's come first, in its order.
+static WORDS: [&Word; 10] = [
+    &chmod::WORD,
+    &umask::WORD,
+    &chgrp::WORD,
+    &copy::WORD,
+    &cpfr::WORD,
+    &cpto::WORD,
+    &mkdir::WORD,
+    &rmdir::WORD,
+    &symlink::WORD,
+    &utime::WORD,
+];
+
 fn pathname(argument: &[u8]) -> &[u8] {
     let command = Command::parse(argument);
-    let behind_bits = command.argument.splitn(2, |&octet| octet == b' ').nth(1);
-    behind_bits.filter(|_| command.verb == b"CHMOD").unwrap_or_default()
+    find(&command.verb).map_or(&[], |word| (word.pathname)(command.argument))
+}
+
+fn find(name: &[u8]) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.name.as_bytes() == name).copied()
 }
 
 fn start(session: &mut Session, argument: &[u8]) -> Step {
     let command = Command::parse(argument);
-    match &command.verb[..] {
-        b"CHMOD" if session.permits(Right::SetMode) => change_mode(session, command.argument),
-        b"UMASK" => Step::Reply(umask(session, command.argument)),
-        b"HELP" if session.permits(Right::SetMode) => Step::Reply(Reply::SiteHelp),
-        b"HELP" => Step::Reply(Reply::SiteHelpReadOnly),
+    match find(&command.verb) {
+        Some(word) if offers(session, word) => (word.start)(session, command.argument),
+        _ if command.verb == b"HELP" => Step::Reply(Reply::SiteHelp(names(session))),
         _ => Step::Reply(Reply::UnknownSite),
     }
 }
 
-fn umask(session: &mut Session, argument: &[u8]) -> Reply {
-    let inside = session.inside();
-    if argument.is_empty() {
-        return Reply::UmaskIs(Octal(inside.umask));
-    }
-    // Compat: the first octet that is no octal digit ends the number, as in vsftpd.
-    let digits = argument.iter().take_while(|octet| (b'0'..=b'7').contains(octet));
-    let number = digits.fold(0u32, |number, digit| (number << 3 | u32::from(digit - b'0')) & 0o777);
-    inside.umask = number;
-    Reply::UmaskSet(Octal(number))
+/// The words that this session may use.
+pub(super) fn names(session: &Session) -> String {
+    let offered = WORDS.iter().filter(|word| offers(session, word)).map(|word| word.name);
+    let names: Vec<&str> = offered.chain(["HELP"]).collect();
+    names.join(" ")
 }
 
-fn change_mode(session: &mut Session, argument: &[u8]) -> Step {
-    let mut halves = argument.splitn(2, |&octet| octet == b' ');
-    let (Some(bits), Some(pathname)) = (halves.next(), halves.next().filter(|name| !name.is_empty())) else {
-        return Step::Reply(Reply::ChmodNeedsTwo);
-    };
-    // vsftpd takes nonsense for 0 and locks its owner out of the file.
-    let Some(mode) = permission_bits(bits) else { return Step::Reply(Reply::BadMode) };
-    let logged = session.expand(pathname).logged;
-    let subject = [&logged[..], b" ", bits].concat();
-    match session.resolve(pathname, Purpose::Any, Reply::ChmodFailed) {
-        Ok(name) => Ask::change(Change::SetMode { path: name.path, mode }, move |session, done| {
-            session.record(Event::ChangeMode(done.is_ok(), subject));
-            Step::Reply(if done.is_ok() { Reply::ChmodOk } else { Reply::ChmodFailed })
-        }),
-        Err(refusal) => {
-            session.record(Event::ChangeMode(false, subject));
-            Step::Reply(refusal)
-        }
-    }
+/// Lines for FEAT.
+pub(super) fn features(session: &Session) -> Vec<String> {
+    let offered = WORDS.iter().filter(|word| word.is_feature && offers(session, word));
+    offered.map(|word| format!("SITE {}", word.name)).collect()
 }
 
-/// One to four octal digits. Security: set-id and sticky bits are dropped.
-fn permission_bits(text: &[u8]) -> Option<u32> {
-    let digits = (1..=4).contains(&text.len()) && text.iter().all(|octet| (b'0'..=b'7').contains(octet));
-    let number = || text.iter().fold(0, |number, digit| number << 3 | u32::from(digit - b'0'));
-    digits.then(|| number() & 0o777)
+fn offers(session: &Session, word: &Word) -> bool {
+    let let_through = |verb: &&str| session.permits_verb(verb.as_bytes(), super::find(verb.as_bytes()));
+    session.permits(Right::Site) && session.permits(word.right) && word.like.iter().all(let_through)
 }

@@ -1,5 +1,7 @@
 //! `STAT` tells how the session stands, or lists over the control connection (RFC 959 §4.1.3).
 
+use core::time::Duration;
+
 use super::prelude::*;
 
 pub(super) const SPEC: Spec = Spec {
@@ -89,6 +91,9 @@ fn text_or_cipher(protected: bool) -> &'static str {
     if protected { "encrypted" } else { "plain text" }
 }
 
-fn progress(octets: u64, size: Option<u64>) -> Reply {
-    size.map_or(Reply::Progress(octets), |size| Reply::ProgressOf(octets, size))
+fn progress(octets: u64, size: Option<u64>, took: Duration) -> Reply {
+    // The first second says little of what is to come.
+    let millis = u64::try_from(took.as_millis()).ok().filter(|&millis| millis >= 1000);
+    let pace = Pace(millis.and_then(|millis| octets.saturating_mul(1000).checked_div(millis)));
+    size.map_or(Reply::Progress(octets, pace), |size| Reply::ProgressOf(octets, size, pace))
 }

@@ -1,4 +1,4 @@
-//! `USER` begins a login (RFC 959 §4.1.1).
+//! `USER` begins a login (RFC 959 §4.1.1); with a certificate that is enough, it is the whole of it (RFC 4217 §4).
 
 use super::prelude::*;
 
@@ -9,7 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     right: Right::None,
     during: During::Later,
     pathname: nothing,
-    replies: &[230, 331, 500, 530],
+    replies: &[230, 232, 331, 500, 530],
     feature: None,
     help: "USER <username>",
     start,
@@ -44,6 +44,9 @@ fn begin(session: &mut Session, name: &[u8]) -> Step {
     set_name(session, Some(name.to_vec()));
     if guest && session.policy.anonymous_without_password {
         return pass::log_in(session, b"");
+    }
+    if !guest && session.may_log_in_by_certificate() {
+        return pass::log_in_by_certificate(name);
     }
     Step::Reply(Reply::SpecifyPassword)
 }
