@@ -7,6 +7,7 @@
 //! |---|---|
 //! | open, look, enter, change | [`local`] |
 //! | write a listing into a pipe | [`listing`] |
+//! | hash, copy, join, remove or measure as long as it takes | [`task`] |
 //! | run as a process of its own | [`broker`] |
 //! | tell an errno as a [`Failure`](wharf_proto::failure::Failure) | [`failure`] |
 #![forbid(unsafe_code)]
@@ -16,4 +17,6 @@ pub mod failure;
 pub mod listing;
 pub mod local;
 pub mod owners;
+pub mod task;
+pub mod work;
 pub mod zone;

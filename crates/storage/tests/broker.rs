@@ -8,12 +8,14 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use common::{path, rules, wish};
-use wharf_ipc::broker::{Answer, NewLogin, Request, Rules, Started};
+use wharf_ipc::broker::{Answer, NewLogin, Request, Rules, Started, decode_finished};
 use wharf_ipc::link::{self, Link};
 use wharf_os::channel::Channel;
-use wharf_proto::store::{Facts, Fate, Format, ListFlags, Writing};
+use wharf_proto::failure::Failure;
+use wharf_proto::store::{Algorithm, Facts, Fate, Finished, Format, ListFlags, Task, Writing};
 use wharf_storage::broker::Service;
 
 type Session = Link<Request, Answer>;
@@ -88,6 +90,7 @@ fn two_sessions_list_five_thousand_entries_at_once_through_slow_readers() {
             unix_mode: true,
             unix_owner: true,
             unix_group: true,
+            ..Facts::NONE
         }),
     ];
     let mut readers = Vec::new();
@@ -222,5 +225,48 @@ fn an_upload_that_is_kept_needs_no_answer_and_one_that_is_not_gets_one() {
     assert!(matches!(ask(&session, &write("/broken")).0, Answer::OpenedForWriting(_)));
     assert_eq!(ask(&session, &Request::Finish(Fate::Broken)).0, Answer::Done);
     assert!(broker.root().join("kept").exists() && !broker.root().join("broken").exists());
+    broker.end();
+}
+
+#[test]
+fn long_tasks_keep_nobody_waiting_and_their_number_is_bounded() {
+    let broker = Broker::start(rules());
+    File::create(broker.root().join("huge")).unwrap().set_len(1 << 40).unwrap();
+    fs::write(broker.root().join("small"), "abc").unwrap();
+    let hash = |name| Request::Begin(Task::Hash { path: path(name), algorithm: Algorithm::Md5, part: None });
+    let mut busy = Vec::new();
+    for _ in 0..16 {
+        let session = broker.login();
+        let (answer, pipe) = ask(&session, &hash("/huge"));
+        assert_eq!(answer, Answer::Begun);
+        busy.push((session, pipe.unwrap()));
+    }
+    let other = broker.login();
+    assert_eq!(ask(&other, &hash("/small")).0, Answer::Refused(Failure::TooMany));
+    let begin = Instant::now();
+    for _ in 0..50 {
+        assert!(matches!(ask(&other, &Request::OpenRead(path("/small"))).0, Answer::Opened { .. }));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    // One is broken off by its session, another's session goes: there is room again for two.
+    let (still_there, pipe) = busy.pop().unwrap();
+    drop(pipe);
+    busy.pop();
+    for name in ["/small", "/small"] {
+        let end = Instant::now() + Duration::from_secs(10);
+        let mut reader = loop {
+            match ask(&other, &hash(name)) {
+                (Answer::Begun, pipe) => break waiting(pipe.unwrap()),
+                (answer, _) => assert_eq!(answer, Answer::Refused(Failure::TooMany)),
+            }
+            assert!(Instant::now() < end, "there is never room again");
+            std::thread::yield_now();
+        };
+        let mut octets = Vec::new();
+        reader.read_to_end(&mut octets).unwrap();
+        assert!(matches!(decode_finished(&octets), Some(Finished::Digest { .. })), "{octets:?}");
+    }
+    assert!(matches!(ask(&still_there, &Request::OpenRead(path("/small"))).0, Answer::Opened { .. }));
+    drop((busy, still_there, other));
     broker.end();
 }

@@ -162,6 +162,7 @@ fn facts_follow_links_and_have_no_dot_entries() {
         unix_mode: false,
         unix_owner: false,
         unix_group: false,
+        ..Facts::NONE
     };
     let all = ListFlags { all: true, ..PLAIN };
     let text = login.list(wish("", Format::Facts(facts), all)).unwrap();

@@ -88,6 +88,7 @@ fn rules() -> Rules {
         may_remove: true,
         may_set_mode: true,
         may_set_time: true,
+        may_link: true,
         lock: true,
         file_mode: 0o666,
         sort_limit: 1000,

@@ -17,8 +17,9 @@ use wharf_os::title::{Pace, Title};
 use wharf_proto::failure::Failure;
 use wharf_proto::store::Fate;
 
-use crate::listing::{Job, Progress};
+use crate::listing::Progress;
 use crate::local::{Local, Upload};
+use crate::work::Work;
 
 /// The monitor's key in the poller; others count up from one.
 const MONITOR: u64 = 0;
@@ -26,6 +27,12 @@ const MONITOR: u64 = 0;
 const SLICE: usize = 256;
 /// How many listings one login may have at once: one for its data connection, one for STAT, and as many dying.
 const LISTINGS_PER_LOGIN: usize = 4;
+/// How many tasks all logins of this identity may have at once; who asks for more is told to come again.
+const TASKS: usize = 16;
+/// How many octets all tasks together may move before others have their turn: about a millisecond of hashing.
+const TASK_SLICE: usize = 1 << 20;
+/// The least that one task moves, for less would be all overhead.
+const LEAST_TASK_SLICE: usize = 64 * 1024;
 /// The share of our descriptors that channels of logins may take, one each. The rest is for what few logins need at one
 /// time: an upload's directory, a listing's pipe and directory. Running out of those costs one request, not a login.
 const SHARE_OF_LOGINS: (u64, u64) = (3, 4);
@@ -56,7 +63,7 @@ struct Login {
 #[derive(Debug)]
 struct Running {
     login: u64,
-    job: Job,
+    job: Work,
 }
 
 #[derive(Debug)]
@@ -177,10 +184,13 @@ impl Service {
 
     fn serve(&mut self, key: u64, request: Request) {
         let Some(login) = self.logins.get_mut(&key) else { return };
-        if matches!(request, Request::List(_)) && login.listings >= LISTINGS_PER_LOGIN {
+        let begins_work = matches!(request, Request::List(_) | Request::OpenPart(..) | Request::Begin(_));
+        let has_enough = begins_work && login.listings >= LISTINGS_PER_LOGIN;
+        if has_enough || (matches!(request, Request::Begin(_)) && self.tasks() >= TASKS) {
             self.answer(key, &Answer::Refused(Failure::TooMany), None);
             return;
         }
+        let Some(login) = self.logins.get_mut(&key) else { return };
         // Nothing is left to do and nothing can fail, so nobody waits for a word: every upload would pay for it.
         let wants_no_answer = matches!(request, Request::Finish(Fate::Kept));
         let Ok(served) = self.local.serve(request, &mut login.upload) else {
@@ -216,8 +226,9 @@ impl Service {
     }
 
     /// Writes the first slice at once: most directories are no larger.
-    fn begin_listing(&mut self, login: u64, mut job: Job) {
-        if job.step(&mut self.local, SLICE) == Progress::Done {
+    fn begin_listing(&mut self, login: u64, mut job: Work) {
+        let octets = self.task_slice();
+        if job.step(&mut self.local, SLICE, octets) == Progress::Done {
             return;
         }
         let key = self.new_key();
@@ -232,8 +243,9 @@ impl Service {
     }
 
     fn write_listing(&mut self, key: u64) {
+        let octets = self.task_slice();
         let Some(running) = self.jobs.get_mut(&key) else { return };
-        if running.job.step(&mut self.local, SLICE) != Progress::Done {
+        if running.job.step(&mut self.local, SLICE, octets) != Progress::Done {
             return;
         }
         let login = running.login;
@@ -241,6 +253,16 @@ impl Service {
         if let Some(login) = self.logins.get_mut(&login) {
             login.listings = login.listings.saturating_sub(1);
         }
+    }
+
+    /// How many tasks are on their way.
+    fn tasks(&self) -> usize {
+        self.jobs.values().filter(|running| running.job.is_task()).count()
+    }
+
+    /// How many octets a task may move in its turn: the more there are, the less, so that requests never wait longer.
+    fn task_slice(&self) -> usize {
+        (TASK_SLICE / self.tasks().max(1)).max(LEAST_TASK_SLICE)
     }
 
     fn drop_listing(&mut self, key: u64) {

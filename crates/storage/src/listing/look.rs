@@ -3,10 +3,10 @@
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Statx, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, Statx, StatxAttributes, statx};
 use wharf_proto::entry::Entry;
 
-use crate::local::translate;
+use crate::local::{KNOWN, translate};
 
 /// An entry, and whether it is of the common sort.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Found {
 pub(super) fn look(directory: &OwnedFd, name: &CStr) -> Option<Found> {
     // Listings may show what a network file system knew a moment ago.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    let told = statx(directory, name, flags, StatxFlags::BASIC_STATS).ok()?;
+    let told = statx(directory, name, flags, KNOWN).ok()?;
     Some(Found { entry: translate(&told), is_ordinary: is_ordinary(&told) })
 }
 

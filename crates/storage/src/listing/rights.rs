@@ -150,7 +150,9 @@ mod tests {
     fn found(mode: u32, uid: u32) -> Found {
         let modified = Time::default();
         let kind = Kind::File;
-        let entry = Entry { kind, mode, links: 1, uid, gid: 9, size: 0, modified, device: 1, inode: 2 };
+        let created = None;
+        let entry =
+            Entry { kind, mode, links: 1, uid, gid: 9, size: 0, modified, created, device: 1, inode: 2 };
         Found { entry, is_ordinary: true }
     }
 

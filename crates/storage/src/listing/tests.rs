@@ -27,6 +27,7 @@ const PERM: Facts = Facts {
     unix_mode: true,
     unix_owner: true,
     unix_group: true,
+    ..Facts::NONE
 };
 
 fn rules() -> Rules {

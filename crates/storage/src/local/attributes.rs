@@ -11,6 +11,9 @@ use wharf_proto::store::Looked;
 use super::Local;
 use crate::failure;
 
+/// What is asked of the kernel about a file.
+pub(crate) const KNOWN: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
 impl Local {
     pub(super) fn look(&self, path: &VirtualPath, follow: bool) -> Result<Looked, Failure> {
         self.permit(path)?;
@@ -23,7 +26,8 @@ impl Local {
         let found = self.open(path, flags)?;
         let entry = entry_of(&found)?;
         let access = self.access(path, &found, &entry);
-        Ok(Looked { entry: self.without_owners(entry), access })
+        let owners = self.owners.of(entry.uid, entry.gid);
+        Ok(Looked { entry: self.without_owners(entry), access, owners })
     }
 
     /// `hide_ids` hides them here as in listings: nobody learns which accounts there are.
@@ -104,7 +108,7 @@ pub(crate) fn is_accessible(directory: impl AsFd, name: &[u8], access: rustix::f
 
 /// Tells what an open descriptor is.
 pub(crate) fn entry_of(found: impl AsFd) -> Result<Entry, Failure> {
-    let told = statx(found, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS).map_err(failure::of)?;
+    let told = statx(found, "", AtFlags::EMPTY_PATH, KNOWN).map_err(failure::of)?;
     Ok(translate(&told))
 }
 
@@ -112,7 +116,7 @@ pub(crate) fn entry_of(found: impl AsFd) -> Result<Entry, Failure> {
 pub(crate) fn entry_at(directory: impl AsFd, name: &[u8]) -> rustix::io::Result<Entry> {
     // Listings may show what a network file system knew a moment ago.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    statx(directory, name, flags, StatxFlags::BASIC_STATS).map(|told| translate(&told))
+    statx(directory, name, flags, KNOWN).map(|told| translate(&told))
 }
 
 /// Tells the kernel's words for an entry in ours.
@@ -126,6 +130,8 @@ pub(crate) fn translate(told: &rustix::fs::Statx) -> Entry {
         gid: told.stx_gid,
         size: told.stx_size,
         modified: Time { seconds: told.stx_mtime.tv_sec, nanoseconds: told.stx_mtime.tv_nsec },
+        created: (told.stx_mask & StatxFlags::BTIME.bits() != 0)
+            .then_some(Time { seconds: told.stx_btime.tv_sec, nanoseconds: told.stx_btime.tv_nsec }),
         device: makedev(told.stx_dev_major, told.stx_dev_minor),
         inode: told.stx_ino,
     }

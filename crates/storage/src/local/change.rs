@@ -35,6 +35,10 @@ impl Local {
                 Self::only_if(rules.may_set_time)?;
                 self.set_modified(path, *modified)
             }
+            Change::SetTimes { path, accessed, modified } => self.set_times(path, *accessed, *modified),
+            Change::SetGroup { path, group } => self.set_group(path, group),
+            Change::MakeDirectories { path, umask } => self.make_directories(path, *umask),
+            Change::MakeLink { target, link } => self.make_link(target, link),
         }
     }
 

@@ -7,6 +7,7 @@ mod alone;
 mod attributes;
 mod change;
 mod enter;
+mod extend;
 mod home;
 mod open;
 
@@ -26,9 +27,11 @@ use wharf_proto::store::{Answer, Request};
 
 use crate::failure;
 use crate::listing::Job;
+use crate::task::{Begun, Running};
+use crate::work::Work;
 use crate::zone::Zone;
 
-pub(crate) use attributes::{entry_at, entry_of, is_accessible, kind, translate};
+pub(crate) use attributes::{KNOWN, entry_at, entry_of, is_accessible, kind, translate};
 
 /// How much of a directory is read at once; larger buffers gain nothing.
 const DIRECTORY_BUFFER: usize = 64 * 1024;
@@ -52,8 +55,8 @@ pub struct Served {
     pub answer: Answer,
     /// What comes along: a file, or a pipe's reading end.
     pub descriptor: Option<OwnedFd>,
-    /// The work that remains: a listing to be written.
-    pub job: Option<Job>,
+    /// The work that remains: a listing to be written, a task to be done.
+    pub job: Option<Work>,
 }
 
 impl From<Answer> for Served {
@@ -107,10 +110,14 @@ impl Local {
             Request::List(list) => Job::begin(self, list).map(|begun| Served {
                 answer: Answer::Listing { opened: begun.job.is_some() },
                 descriptor: Some(begun.reader),
-                job: begun.job,
+                job: begun.job.map(|job| Work::Listing(Box::new(job))),
             }),
             Request::Change(change) => self.change(&change).map(|()| Answer::Done.into()),
             Request::Home { name } => self.home(&name).map(|home| Answer::Home(home).into()),
+            Request::Room(path) => self.room(&path).map(|octets| Answer::Room(octets).into()),
+            Request::Begin(task) => Running::begin(self, task).map(|begun| with_task(Answer::Begun, begun)),
+            Request::OpenPart(path, part) => Running::send_part(self, &path, part)
+                .map(|(begun, size)| with_task(Answer::Opened { size }, begun)),
         };
         Ok(served.unwrap_or_else(|failure| Answer::Refused(failure).into()))
     }
@@ -155,4 +162,9 @@ impl Local {
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }
+}
+
+fn with_task(answer: Answer, begun: Begun) -> Served {
+    let job = Some(Work::Task(Box::new(begun.running)));
+    Served { answer, descriptor: Some(begun.reader), job }
 }

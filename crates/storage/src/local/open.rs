@@ -71,7 +71,7 @@ impl Upload {
 }
 
 impl Local {
-    pub(super) fn open_read(&self, path: &VirtualPath) -> Result<(OwnedFd, u64), Failure> {
+    pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(OwnedFd, u64), Failure> {
         Self::only_if(self.rules.may_read)?;
         self.permit(path)?;
         let (file, entry) = self.open_regular(path, OFlags::RDONLY)?;
@@ -94,7 +94,7 @@ impl Local {
         Ok((file, entry))
     }
 
-    pub(super) fn open_write(
+    pub(crate) fn open_write(
         &self,
         path: &VirtualPath,
         writing: Writing,

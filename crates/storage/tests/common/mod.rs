@@ -9,12 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use wharf_ipc::broker::Rules;
+use wharf_ipc::broker::{Rules, decode_finished};
 use wharf_os::beneath::Root;
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::listing::Owners;
 use wharf_proto::path::VirtualPath;
-use wharf_proto::store::{Answer, Change, Fate, Format, List, ListFlags, Request, Writing};
+use wharf_proto::store::{Answer, Change, Fate, Finished, Format, List, ListFlags, Request, Task, Writing};
 use wharf_storage::listing::Progress;
 use wharf_storage::local::{Local, Served, Upload};
 use wharf_storage::zone::Zone;
@@ -31,6 +31,7 @@ pub(crate) fn rules() -> Rules {
         may_remove: true,
         may_set_mode: true,
         may_set_time: true,
+        may_link: true,
         file_mode: 0o666,
         sort_limit: 1000,
         ..Rules::default()
@@ -136,7 +137,7 @@ impl Login {
         let mut octets = Vec::new();
         if let Some(mut job) = served.job {
             assert_eq!(served.answer, Answer::Listing { opened: true });
-            while job.step(&mut self.local, 7) != Progress::Done {
+            while job.step(&mut self.local, 7, 7) != Progress::Done {
                 drain(&mut reader, &mut octets);
             }
         } else {
@@ -145,6 +146,21 @@ impl Login {
         }
         drain(&mut reader, &mut octets);
         Ok(String::from_utf8(octets).unwrap())
+    }
+
+    /// Begins a task and does it to its end, a few octets at a time.
+    pub(crate) fn work(&mut self, task: Task) -> Finished {
+        let served = self.served(Request::Begin(task));
+        if let Answer::Refused(failure) = served.answer {
+            return Finished::Failed(failure);
+        }
+        assert_eq!(served.answer, Answer::Begun);
+        let (mut reader, mut job) = (fs::File::from(served.descriptor.unwrap()), served.job.unwrap());
+        while job.step(&mut self.local, 1, 1000) != Progress::Done {}
+        drop(job);
+        let mut octets = Vec::new();
+        drain(&mut reader, &mut octets);
+        decode_finished(&octets).unwrap()
     }
 
     /// Bare names of a path as the client typed it.
