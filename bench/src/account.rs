@@ -71,6 +71,35 @@ impl Account {
     }
 }
 
+/// How large processes were at a moment, in KiB.
+#[derive(Debug, Default)]
+pub(crate) struct Mark(Vec<(u32, u64)>);
+
+impl Account {
+    /// Has the kernel forget how large each process was at most (proc(5), `clear_refs`); returns how large they are.
+    pub(crate) fn mark_memory(&self) -> io::Result<Mark> {
+        let mark = |pid| {
+            fs::write(format!("/proc/{pid}/clear_refs"), "5").ok()?;
+            Some((pid, of_process(pid, "VmRSS:")?))
+        };
+        Ok(Mark(self.processes()?.into_iter().filter_map(mark).collect()))
+    }
+
+    /// Returns by how much the processes were larger at most since they were marked, in KiB; those that were there at the
+    /// beginning, than then. Resident pages are counted, shared ones as well, and by the kernel in steps of some 100 KiB.
+    pub(crate) fn growth(&self, beginning: &Mark, since: &Mark) -> u64 {
+        let at_first = |pid| beginning.0.iter().find(|one| one.0 == pid).map(|one| one.1);
+        let grown = |&(pid, size): &(u32, u64)| {
+            Some(of_process(pid, "VmHWM:")?.saturating_sub(at_first(pid).unwrap_or(size)))
+        };
+        since.0.iter().filter_map(grown).sum()
+    }
+}
+
+fn of_process(pid: u32, name: &str) -> Option<u64> {
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, name)
+}
+
 /// Returns what the whole machine could still use, in KiB: what the kernel holds for sockets, tasks and namespaces is gone
 /// from it.
 pub(crate) fn available() -> io::Result<u64> {
@@ -142,6 +171,17 @@ mod tests {
     #[test]
     fn the_size_is_found_among_similar_names() {
         assert_eq!(field("Pss_Dirty: 9 kB\nPss:   12 kB\n", "Pss:"), Some(12));
+    }
+
+    #[test]
+    fn memory_that_was_touched_and_given_back_counts_as_growth() {
+        let account = Account::Tree(std::process::id());
+        let mark = account.mark_memory().unwrap();
+        drop(std::hint::black_box(vec![1u8; 32 << 20]));
+        assert!(account.growth(&Mark::default(), &mark) > 16 << 10);
+        let smaller = Mark(mark.0.iter().map(|&(pid, size)| (pid, size - 1024)).collect());
+        let both = [&Mark::default(), &smaller].map(|first| account.growth(first, &mark));
+        assert!(both[1] >= both[0] + 1024, "what was kept from an earlier turn counts too");
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) part: Part,
+    /// The part of the work that it did each time, if not the whole.
+    pub(crate) does_only: Option<String>,
     /// Those that count.
     pub(crate) samples: Vec<Sample>,
     /// Why there are none to be trusted.
@@ -88,7 +90,12 @@ impl Outcome {
 
     /// Returns the peer that is best in something, in whichever configuration.
     pub(crate) fn best_peer(&self, merit: Merit) -> Option<&Entry> {
-        let peers = self.entries.iter().filter(|one| Kind::PEERS.contains(&one.kind) && one.has_run());
+        self.best_of(merit, |one| Kind::PEERS.contains(&one.kind))
+    }
+
+    /// As [`Self::best_peer`], among some only.
+    pub(crate) fn best_of(&self, merit: Merit, is_among: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+        let peers = self.entries.iter().filter(|one| is_among(one) && one.has_run());
         peers.max_by(|a, b| {
             let of = |entry: &Entry| entry.median(|sample| merit.of(sample));
             of(a).total_cmp(&of(b))
@@ -157,7 +164,14 @@ pub(crate) mod tests {
             memory: 1024,
             more: More::default(),
         };
-        Entry { name, kind, part, samples: seconds.iter().map(sample).collect(), missing: None }
+        Entry {
+            name,
+            kind,
+            part,
+            does_only: None,
+            samples: seconds.iter().map(sample).collect(),
+            missing: None,
+        }
     }
 
     pub(crate) fn outcome(entries: Vec<Entry>) -> Outcome {

@@ -6,6 +6,7 @@
 
 mod account;
 mod bare;
+mod certificate;
 mod client;
 mod compare;
 mod figures;
@@ -18,6 +19,8 @@ mod report;
 mod server;
 mod stage;
 mod table;
+mod targets;
+mod tls;
 mod work;
 
 use std::io;
@@ -53,6 +56,7 @@ fn measure(options: &Options) -> io::Result<ExitCode> {
     let field = Field::gather(options, &stage, &shelf);
     if options.wants(Page::Compare) {
         let mut page = report::Page::begin("wharfd beside other FTP servers", "compare", &field)?;
+        page.tls_settings(&field, &stage.certificate)?;
         table::fill(&mut page, options, &compare::compare(options, &stage, &field)?);
         publish(options, Page::Compare, &page)?;
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const USAGE: &str = "usage: wharf-bench [compare|load] [--quick] [--alone] [--rows TEXT] [--wharfd FILE] [--vsftpd FILE] [--output DIR]
   compare   speed, processor time and memory of every server: peers.md
@@ -27,6 +28,20 @@ pub(crate) struct Options {
     pub(crate) rows: Option<String>,
     /// The directory of the pages; those of a lesser run are only printed unless one is named.
     pub(crate) output: Option<PathBuf>,
+}
+
+/// What may be spent on each row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// The counted turns of each server in a row that leaves time for the others, and in one that takes longer.
+    pub(crate) most: usize,
+    pub(crate) least: usize,
+    /// What all rows together are meant to take: each may use an equal part of what is left.
+    pub(crate) all: Duration,
+    /// From this on a peer is given less to do in each turn.
+    pub(crate) slow: Duration,
+    /// How long a turn of many small pieces goes on.
+    pub(crate) longest: Duration,
 }
 
 /// What is written about.
@@ -95,9 +110,14 @@ impl Options {
         self.only.is_none_or(|only| only == page)
     }
 
-    /// Returns how many counted turns each server gets.
-    pub(crate) fn runs(&self) -> usize {
-        if self.quick { 3 } else { 5 }
+    /// Returns what may be spent on each row.
+    pub(crate) fn pace(&self) -> Pace {
+        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
+        if self.quick {
+            Pace { most: 3, least: 2, all: seconds(330), slow: millis(2_500), longest: seconds(1) }
+        } else {
+            Pace { most: 5, least: 3, all: seconds(22 * 60), slow: seconds(8), longest: seconds(2) }
+        }
     }
 }
 

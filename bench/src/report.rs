@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::certificate::Certificate;
 use crate::peer::Kind;
 use crate::peer::vsftpd::{COMMON, SHARED};
-use crate::server::{Field, Part};
+use crate::server::{Field, Part, Setting};
 use crate::stage::Stage;
 
 /// A page in the making.
@@ -70,6 +71,18 @@ impl Page {
         Ok(())
     }
 
+    /// Tells what the servers get besides for rows about FTPS.
+    pub(crate) fn tls_settings(&mut self, field: &Field, certificate: &Certificate) -> io::Result<()> {
+        self.line("\nFor rows about FTPS the servers get besides:\n");
+        for contender in field.contenders.iter().filter(|one| one.part == Part::All) {
+            let (usual, tls) =
+                (contender.settings()?, contender.with(Setting::Encrypted, certificate).settings()?);
+            let added: Vec<_> = added(&usual, &tls).map(|part| format!("`{part}`")).collect();
+            self.line(&format!("- {}: {}", contender.name, added.join(", ")));
+        }
+        Ok(())
+    }
+
     /// Adds a line, or a paragraph.
     pub(crate) fn line(&mut self, line: &str) {
         // Writing to a string cannot fail.
@@ -99,6 +112,23 @@ impl Page {
     }
 }
 
+/// Returns what stands in one text and not in another: words of the first line, which is a command, and whole other lines.
+fn added<'a>(usual: &'a str, other: &'a str) -> impl Iterator<Item = &'a str> {
+    let parts = |text: &'a str| {
+        let (command, lines) = text.split_once('\n').unwrap_or((text, ""));
+        command.split(' ').chain(lines.lines()).collect::<Vec<_>>()
+    };
+    let known = parts(usual);
+    // Port and place differ in any case.
+    let is_new = move |part: &&str| !known.iter().any(|one| same_but_digits(one, part));
+    parts(other).into_iter().filter(is_new)
+}
+
+fn same_but_digits(one: &str, other: &str) -> bool {
+    let rest = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    rest(one) == rest(other)
+}
+
 /// Returns three digits that mean something.
 pub(crate) fn short(value: f64) -> String {
     let decimals = match value {
@@ -125,6 +155,13 @@ mod tests {
     #[test]
     fn figures_have_three_digits() {
         assert_eq!([0.0456, 3.217, 45.67, 1234.5].map(short), ["0.046", "3.22", "45.7", "1234"]);
+    }
+
+    #[test]
+    fn only_what_is_said_about_tls_is_shown_again() {
+        let added: Vec<_> =
+            added("ftpd -p 1\nPort 1\n", "ftpd -p 201 -Y x\nPort 201\nTLSEngine on\n").collect();
+        assert_eq!(added, ["-Y", "x", "TLSEngine on"]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::account::Account;
+use crate::account::{Account, Mark};
+use crate::certificate::Certificate;
 use crate::client::Client;
 use crate::options::Options;
 use crate::peer::vsftpd::SHARED;
@@ -33,6 +34,17 @@ pub(crate) struct Contender {
     /// What it is here for.
     pub(crate) part: Part,
     site: Site,
+}
+
+/// How the servers are set for a piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// As they are.
+    Usual,
+    /// Downloads of each session are held to so many octets per second.
+    Limited(u64),
+    /// TLS for those who ask for it.
+    Encrypted,
 }
 
 /// What a contender is here for.
@@ -114,19 +126,24 @@ fn site(
         public: stage.public(),
         owner: stage.owner(),
         rate: None,
+        certificate: None,
         extra,
     }
 }
 
 impl Contender {
-    /// Returns the same server with a limit of the octets per second, in place of the one without.
-    pub(crate) fn limited(&self, rate: u64) -> Self {
-        let mut limited = self.clone();
-        limited.site.rate = Some(rate);
-        // Beside the other, which goes on.
-        limited.site.port += 100;
-        limited.site.place.set_file_name(limited.site.port.to_string());
-        limited
+    /// Returns the same server with another setting, to run in place of the usual one.
+    pub(crate) fn with(&self, setting: Setting, certificate: &Certificate) -> Self {
+        let mut other = self.clone();
+        match setting {
+            Setting::Usual => return other,
+            Setting::Limited(rate) => other.site.rate = Some(rate),
+            Setting::Encrypted => other.site.certificate = Some(certificate.clone()),
+        }
+        // A port of its own: connections to the other's may still linger.
+        other.site.port += if setting == Setting::Encrypted { 200 } else { 100 };
+        other.site.place.set_file_name(other.site.port.to_string());
+        other
     }
 
     /// Returns why it cannot do a thing.
@@ -178,6 +195,8 @@ pub(crate) struct Running<'a> {
     pub(crate) address: SocketAddr,
     /// What it has used.
     pub(crate) account: Account,
+    /// How large its processes were after the first login.
+    pub(crate) beginning: Mark,
     first: Child,
 }
 
@@ -192,8 +211,9 @@ impl<'a> Running<'a> {
         let first = contender.command(group.as_deref())?.spawn()?;
         let account = group.map_or_else(|| Account::Tree(first.id()), Account::Group);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, contender.site.port));
-        let running = Self { contender, address, account, first };
+        let mut running = Self { contender, address, account, beginning: Mark::default(), first };
         running.wait_for_login()?;
+        running.beginning = running.account.mark_memory()?;
         Ok(running)
     }
 
@@ -217,10 +237,13 @@ impl<'a> Running<'a> {
     pub(crate) fn calm(&self) -> io::Result<()> {
         let end = Instant::now() + Duration::from_secs(3);
         let (mut last, mut same) = (usize::MAX, 0);
-        while same < 3 && Instant::now() < end {
+        loop {
             let count = self.account.processes()?.len();
             same = if count == last { same + 1 } else { 0 };
             last = count;
+            if same == 2 || Instant::now() > end {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(30));
         }
         Ok(())

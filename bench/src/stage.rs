@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::account::available;
+use crate::certificate::Certificate;
 use crate::options::Options;
 use crate::provide::Shelf;
 
@@ -27,6 +28,9 @@ pub(crate) const MEDIUM: u64 = 64 << 20;
 
 /// How many octets the file has that hundreds fetch at once.
 pub(crate) const TEN: u64 = 10 << 20;
+
+/// How many entries the directory has that is listed beside downloads.
+pub(crate) const FEW: usize = 20;
 
 /// How many files there are on the disk, and how many octets each has.
 pub(crate) const COLD: (usize, u64) = (16, 64 << 20);
@@ -111,6 +115,8 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<()> {
 #[derive(Debug)]
 pub(crate) struct Stage {
     place: PathBuf,
+    /// Shown by every server that speaks TLS.
+    pub(crate) certificate: Certificate,
     /// What was laid out.
     pub(crate) sizes: Sizes,
 }
@@ -128,8 +134,10 @@ impl Stage {
         let sizes = Sizes::new(options)?;
         let tmpfs = format!("size={},mode=0755,nr_inodes=500k", sizes.large * 9 / 4 + (1 << 30));
         run("mount", &["-t", "tmpfs", "-o", &tmpfs, "wharf-bench", "/mnt"])?;
-        let stage = Self { place: PathBuf::from("/mnt"), sizes };
-        for directory in ["", "small", "crowd", "incoming", "cold"] {
+        let place = PathBuf::from("/mnt");
+        let certificate = Certificate::new(&place.join("tls"), (OWNER, OWNER))?;
+        let stage = Self { place, certificate, sizes };
+        for directory in ["", "small", "crowd", "tenth", "few", "incoming", "cold"] {
             let directory = stage.public().join(directory);
             fs::create_dir(&directory)?;
             fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
@@ -169,14 +177,19 @@ impl Stage {
 
     fn fill(&self) -> io::Result<()> {
         let large = self.sizes.large;
-        for (name, octets) in [("large", large), ("quarter", large / 4), ("medium", MEDIUM), ("ten", TEN)] {
+        let parts = [1, 4, 16, 64].map(|part| (part_name(part), large / part));
+        let others = [("medium", MEDIUM), ("ten", TEN), ("one", TEN / 10)];
+        for (name, octets) in parts.into_iter().chain(others) {
             write_file(&self.public().join(name), octets)?;
         }
         for index in 0..self.sizes.small {
             fs::write(self.public().join(format!("small/f{index}")), [b'w'; 1024])?;
         }
-        for index in 0..self.sizes.crowd {
-            fs::File::create(self.public().join(format!("crowd/entry-{index:06}.txt")))?;
+        let crowd = self.sizes.crowd;
+        for (directory, entries) in [("crowd", crowd), ("tenth", crowd / 10), ("few", FEW)] {
+            for index in 0..entries {
+                fs::File::create(self.public().join(format!("{directory}/entry-{index:06}.txt")))?;
+            }
         }
         Ok(())
     }
@@ -234,6 +247,16 @@ impl Stage {
     /// Returns user and group of anonymous users.
     pub(crate) fn owner(&self) -> (u32, u32) {
         (OWNER, OWNER)
+    }
+}
+
+/// Returns the name of the file that is such a part of the large one.
+pub(crate) fn part_name(part: u64) -> &'static str {
+    match part {
+        1 => "large",
+        4 => "quarter",
+        16 => "sixteenth",
+        _ => "sixty-fourth",
     }
 }
 

@@ -12,12 +12,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::account::available;
 use crate::client::Client;
+use crate::tls::Terms;
 
 /// How many logins are under way at a time.
 const AT_ONCE: usize = 32;
 
 /// A server has this long to let everybody in.
-pub(super) const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(20);
 
 /// The memory, in KiB, that the sessions may take from the machine.
 pub(super) const MOST: u64 = 4 << 20;
@@ -30,9 +31,9 @@ const RESERVE: u64 = 500;
 
 /// Sessions that are logged in.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     /// Their control connections, which do not block.
-    pub(super) sessions: Vec<TcpStream>,
+    pub(crate) sessions: Vec<TcpStream>,
     /// How long it took until the last was logged in.
     pub(super) opening: Duration,
     /// Why there are fewer than wanted.
@@ -69,17 +70,23 @@ pub(super) fn address_of(index: usize) -> Ipv4Addr {
 }
 
 impl Crowd {
-    /// Logs in as many as wanted, as far as the server, the time and the memory allow.
-    pub(super) fn open(server: SocketAddr, wanted: usize) -> io::Result<Self> {
+    /// Logs in as many as wanted, protected on these terms if there are some, as far as the server, the time and the
+    /// memory allow.
+    pub(crate) fn open(
+        terms: Option<&Terms>,
+        server: SocketAddr,
+        wanted: usize,
+        longest: Duration,
+    ) -> io::Result<Self> {
         let at_first = available()?;
         let began = Instant::now();
-        let opening = Opening { server, wanted, ..Opening::default() };
+        let opening = Opening { terms: terms.cloned(), server, wanted, ..Opening::default() };
         let opened = thread::scope(|scope| {
             let visitors: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| opening.log_in())).collect();
             while !visitors.iter().all(thread::ScopedJoinHandle::is_finished) {
                 thread::sleep(Duration::from_millis(20));
-                if began.elapsed() > LONGEST {
-                    opening.stop(format!("{} s were over", LONGEST.as_secs()));
+                if began.elapsed() > longest {
+                    opening.stop(format!("{} s were over", longest.as_secs()));
                 }
                 if at_first.saturating_sub(available()?) > MOST {
                     opening.stop(format!("{} GiB of the machine's memory were used", MOST >> 20));
@@ -100,6 +107,16 @@ impl Crowd {
 }
 
 impl Crowd {
+    /// Returns how many sessions the server has not closed.
+    pub(crate) fn alive(&self) -> usize {
+        let is_open = |session: &&TcpStream| {
+            let peeked = session.peek(&mut [0]);
+            // Nothing to read, or something that was not asked for, such as a ticket.
+            peeked.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |count| count > 0)
+        };
+        self.sessions.iter().filter(is_open).count()
+    }
+
     /// Sends some home when the server is full, so that the downloads can come in.
     pub(super) fn make_room(&mut self, seats: usize) {
         if self.stopped.is_some() {
@@ -110,6 +127,7 @@ impl Crowd {
 
 /// What those who log in share.
 struct Opening {
+    terms: Option<Terms>,
     server: SocketAddr,
     wanted: usize,
     next: AtomicUsize,
@@ -120,6 +138,7 @@ struct Opening {
 impl Default for Opening {
     fn default() -> Self {
         Self {
+            terms: None,
             server: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             wanted: 0,
             next: AtomicUsize::new(0),
@@ -137,7 +156,7 @@ impl Opening {
             if index >= self.wanted {
                 break;
             }
-            match Client::login_from(address_of(index), self.server) {
+            match Client::login_on(self.terms.as_ref(), address_of(index), self.server) {
                 Ok(client) => opened.push((client.into_stream(), Instant::now())),
                 Err(error) => self.stop(format!("a login failed: {error}")),
             }

@@ -3,7 +3,7 @@
 //! What is measured is how long a NOOP takes: on sessions chosen at random, sent at a fixed rate whether or not earlier
 //! ones have been answered, so that a server that stalls is charged for everybody who waits.
 
-mod crowd;
+pub(crate) mod crowd;
 pub(crate) mod downloads;
 pub(crate) mod noop;
 mod page;
@@ -46,7 +46,7 @@ impl Plan {
     fn new(quick: bool) -> Self {
         let seconds = |full| Duration::from_secs(if quick { 2 } else { full });
         let sessions = if quick { 1_000 } else { SESSIONS };
-        Self { sessions, downloads: 50, rate: 500, quiet: seconds(10), busy: seconds(30) }
+        Self { sessions, downloads: 50, rate: 500, quiet: seconds(5), busy: seconds(10) }
     }
 }
 
@@ -95,10 +95,12 @@ pub(crate) fn measure(options: &Options, field: &Field) -> io::Result<Page> {
     let files = crowd::raise_descriptor_limit(plan.sessions)?;
     let mut page = page::begin(&plan, field, files)?;
     let (mut visits, mut failed) = (Vec::new(), Vec::new());
+    let began = std::time::Instant::now();
     // A thread for each session is no reference here, and a second wharfd would tell nothing new.
     let takes_part = |one: &&Contender| one.part != Part::Noise && one.kind != Kind::Bare;
     for contender in field.contenders.iter().filter(takes_part) {
-        eprintln!("{} idle sessions and {} downloads: {} …", plan.sessions, plan.downloads, contender.name);
+        let (past, name) = (began.elapsed().as_secs(), contender.name);
+        eprintln!("[{past:4} s] {} idle sessions and {} downloads: {name} …", plan.sessions, plan.downloads);
         match visit(contender, &plan) {
             Ok(visit) => visits.push(visit),
             Err(error) => {
@@ -115,7 +117,7 @@ fn visit(contender: &Contender, plan: &Plan) -> io::Result<Visit> {
     let server = Running::start(contender)?;
     thread::sleep(SETTLE);
     let before = Memory::of(&server)?;
-    let mut crowd = Crowd::open(server.address, plan.sessions)?;
+    let mut crowd = Crowd::open(None, server.address, plan.sessions, crowd::LONGEST)?;
     let held = crowd.sessions.len();
     thread::sleep(SETTLE);
     let with = Memory::of(&server)?;

@@ -185,7 +185,7 @@ pub(crate) fn thread_time() -> Duration {
 }
 
 /// Returns the value that a part of the sorted values does not exceed; of none, zero.
-fn share(sorted: &[Duration], part: f64) -> Duration {
+pub(crate) fn share(sorted: &[Duration], part: f64) -> Duration {
     let rank = (sorted.len() as f64 * part).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use crate::plot::{Bar, Panel, Tone, draw};
 use crate::report::{Page, short, thousands};
 use crate::server::Field;
 use crate::stage::MEDIUM;
+use crate::targets::{self, Aim, Claim};
 
 /// What is promised of a NOOP while the downloads run, 99 times of 100.
 const PROMISE: Duration = Duration::from_millis(10);
@@ -56,6 +57,7 @@ pub(super) fn begin(plan: &Plan, field: &Field, files: u64) -> io::Result<Page> 
 
 /// Adds the tables.
 pub(super) fn fill(page: &mut Page, plan: &Plan, visits: &[Visit], failed: &[(&str, String)]) {
+    targets::fill(page, &claims(plan, visits));
     sessions(page, plan, visits);
     noops(page, plan, visits);
     downloads(page, visits);
@@ -65,6 +67,32 @@ pub(super) fn fill(page: &mut Page, plan: &Plan, visits: &[Visit], failed: &[(&s
         page.line(&format!("\n{name} is not in the tables, since it failed: {why}."));
     }
     page.line(NOTES.trim_end());
+}
+
+/// What is promised of the sessions while nothing else happens.
+const AIMS: [Aim; 4] = [
+    Aim::most("PSS of all processes, by sessions", " KiB", Some(6.0), Some(3.0)),
+    Aim::most("all opened in", " s", None, Some(2.0)),
+    Aim::most("NOOP, 99 %", " ms", None, Some(0.3)),
+    Aim::most("threads, by sessions", "", Some(0.1), None),
+];
+
+fn claims(plan: &Plan, visits: &[Visit]) -> Vec<Claim> {
+    // With fewer sessions than wanted nothing is reached.
+    let ours = visits.first().filter(|visit| visit.kind == Kind::Wharfd && visit.held >= plan.sessions);
+    let values = ours.map(|visit| {
+        let each = |number: u64| number as f64 / visit.held.max(1) as f64;
+        let millis = visit.quiet.p99.as_secs_f64() * 1e3;
+        [each(visit.with.processes), visit.opening.as_secs_f64(), millis, each(visit.threads)]
+    });
+    let work = format!("{} idle sessions", thousands(plan.sessions));
+    let claim = |(index, aim): (usize, Aim)| Claim {
+        work: work.clone(),
+        aim,
+        value: values.and_then(|values| values.get(index).copied()),
+        noise: 1.0,
+    };
+    AIMS.into_iter().enumerate().map(claim).collect()
 }
 
 fn sessions(page: &mut Page, plan: &Plan, visits: &[Visit]) {
@@ -169,4 +197,50 @@ fn plot(visits: &[Visit]) -> String {
             panel("99 % of NOOPs, downloads", "ms", |one| one.busy.p99.as_secs_f64() * 1e3),
         ),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Memory;
+    use super::super::downloads::Downloads;
+    use super::*;
+
+    fn visit(held: usize) -> Visit {
+        let latency = || Latency {
+            count: 1,
+            median: Duration::ZERO,
+            p90: Duration::ZERO,
+            p99: Duration::from_millis(1),
+            longest: Duration::ZERO,
+            late: Duration::ZERO,
+            used: 0.0,
+        };
+        let memory = |processes| Memory { processes, available: 0 };
+        Visit {
+            name: "wharfd",
+            kind: Kind::Wharfd,
+            held,
+            asked: held,
+            opening: Duration::from_secs(1),
+            stopped: None,
+            before: memory(0),
+            with: memory(500),
+            processes: 5,
+            threads: 5,
+            quiet: latency(),
+            busy: latency(),
+            downloads: Downloads::default(),
+            used: 0.0,
+            alive: held,
+        }
+    }
+
+    #[test]
+    fn a_server_that_holds_fewer_sessions_has_reached_nothing() {
+        let plan = Plan { sessions: 100, ..Plan::new(false) };
+        let values =
+            |held| claims(&plan, &[visit(held)]).into_iter().map(|one| one.value).collect::<Vec<_>>();
+        assert_eq!(values(100), [Some(5.0), Some(1.0), Some(1.0), Some(0.05)]);
+        assert_eq!(values(99), [None; 4]);
+    }
 }

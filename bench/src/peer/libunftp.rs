@@ -15,7 +15,7 @@ pub(super) fn launch(site: &Site) -> io::Result<Launch> {
     fs::copy(&site.program, &program)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     let ((first, last), (user, group)) = (site.passive, site.owner);
-    let arguments = [
+    let arguments = vec![
         format!("--reuid={user}"),
         format!("--regid={group}"),
         "--clear-groups".into(),
@@ -25,7 +25,8 @@ pub(super) fn launch(site: &Site) -> io::Result<Launch> {
         first.to_string(),
         last.to_string(),
     ];
-    Ok(Launch::new("setpriv", arguments))
+    let tls = site.certificate.iter().flat_map(|files| [&files.chain, &files.key]);
+    Ok(Launch::new("setpriv", arguments.into_iter().chain(tls.map(|file| file.display().to_string()))))
 }
 
 pub(super) fn version() -> String {

@@ -15,6 +15,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::certificate::Certificate;
+
 /// A server that can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -70,7 +72,8 @@ impl Kind {
     /// When something it needs cannot be laid out.
     pub(crate) fn launch(self, site: &Site) -> io::Result<Launch> {
         match self {
-            Self::Wharfd | Self::Vsftpd => Ok(vsftpd::launch(site)),
+            Self::Wharfd => Ok(vsftpd::launch(site, "")),
+            Self::Vsftpd => Ok(vsftpd::launch(site, vsftpd::TLS_VSFTPD)),
             Self::Proftpd => Ok(proftpd::launch(site)),
             Self::Pureftpd => Ok(pureftpd::launch(site)),
             Self::Pyftpdlib => pyftpdlib::launch(site),
@@ -133,6 +136,8 @@ pub(crate) struct Site {
     pub(crate) owner: (u32, u32),
     /// The octets per second that a download may have.
     pub(crate) rate: Option<u64>,
+    /// Shown by a server that is to speak TLS.
+    pub(crate) certificate: Option<Certificate>,
     /// Lines added to the configuration of vsftpd or wharfd.
     pub(crate) extra: &'static str,
 }
@@ -156,7 +161,12 @@ impl Launch {
     pub(crate) fn settings(&self) -> String {
         let words = self.arguments.iter().map(|word| word.to_string_lossy().into_owned());
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
-        format!("{program} {}\n{}", words.collect::<Vec<_>>().join(" "), self.configuration)
+        let all = format!("{program} {}\n{}", words.collect::<Vec<_>>().join(" "), self.configuration);
+        // Where this copy of the repository lies says nothing about the servers.
+        let target = std::env::current_exe().ok();
+        let target = target.as_deref().and_then(|file| file.parent()?.parent());
+        let all = all.replace(env!("CARGO_MANIFEST_DIR"), "bench");
+        target.map_or(all.clone(), |target| all.replace(&target.display().to_string(), "target"))
     }
 }
 
@@ -176,6 +186,12 @@ mod tests {
     fn every_word_names_a_different_server() {
         let words: std::collections::HashSet<_> = Kind::PEERS.iter().map(|kind| kind.word()).collect();
         assert_eq!(words.len(), Kind::PEERS.len());
+    }
+
+    #[test]
+    fn the_settings_do_not_tell_where_the_repository_lies() {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/server.py");
+        assert_eq!(Launch::new("python3", [script]).settings(), "python3 bench/peers/server.py\n");
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! ProFTPD: sendfile on; scoreboard, logs, delays against timing attacks and name look-ups off.
+//! ProFTPD: sendfile on; with TLS its module mod_tls, tickets on, resuming not demanded. Scoreboard, logs, delays against timing attacks and name look-ups off.
 
 use super::{Launch, Site};
+use crate::certificate::Certificate;
 
 pub(super) fn launch(site: &Site) -> Launch {
     let configuration = site.place.join("conf");
@@ -8,8 +9,10 @@ pub(super) fn launch(site: &Site) -> Launch {
     let (first, last) = site.passive;
     // In KiB per second.
     let rate = site.rate.map_or_else(String::new, |rate| format!("TransferRate RETR {}\n", rate >> 10));
+    let tls = site.certificate.as_ref().map_or_else(String::new, |files| tls(site, files));
     launch.configuration = format!(
         "\
+{tls}\
 ServerType standalone
 DefaultAddress 127.0.0.1
 SocketBindTight on
@@ -45,4 +48,28 @@ RequireValidShell off
         public = site.public.display()
     );
     launch
+}
+
+/// Returns the lines about TLS. The module lies where the program was unpacked.
+fn tls(site: &Site, files: &Certificate) -> String {
+    let modules = site.program.parent().map(|sbin| sbin.with_file_name("lib/proftpd")).unwrap_or_default();
+    format!(
+        "\
+ModulePath {modules}
+LoadModule mod_tls.c
+TLSEngine on
+TLSLog none
+TLSRequired off
+TLSProtocol TLSv1.2 TLSv1.3
+TLSSessionTickets on
+TLSOptions NoSessionReuseRequired
+TLSRenegotiate none
+TLSVerifyClient off
+TLSECCertificateFile {chain}
+TLSECCertificateKeyFile {key}
+",
+        modules = modules.display(),
+        chain = files.chain.display(),
+        key = files.key.display()
+    )
 }

@@ -15,5 +15,9 @@ pub(super) fn launch(site: &Site) -> Launch {
         // In KiB per second, of anonymous users.
         add(&["-t", &(rate >> 10).to_string()]);
     }
+    if let Some(files) = &site.certificate {
+        // TLS for those who ask for it.
+        add(&["-Y", "1", "-2", &files.both.display().to_string()]);
+    }
     Launch::new(&site.program, arguments)
 }

@@ -16,11 +16,11 @@ pub(super) fn launch(site: &Site) -> io::Result<Launch> {
     let numbers = [first.into(), last.into(), user.into(), group.into(), workers as u64, rate];
     let numbers = numbers.iter().map(u64::to_string);
     let head = ["-OO".into(), SCRIPT.into(), site.port.to_string(), site.public.display().to_string()];
-    Ok(Launch::new(&site.program, head.into_iter().chain(numbers)))
+    let tls = site.certificate.iter().map(|files| files.both.display().to_string());
+    Ok(Launch::new(&site.program, head.into_iter().chain(numbers).chain(tls)))
 }
 
 pub(super) fn version(site: &Site) -> io::Result<String> {
-    let script =
-        "import pyftpdlib, sys; print('pyftpdlib', pyftpdlib.__ver__, 'on Python', sys.version.split()[0])";
+    let script = "import pyftpdlib, OpenSSL, sys; print('pyftpdlib', pyftpdlib.__ver__, 'with pyOpenSSL', OpenSSL.__version__, 'on Python', sys.version.split()[0])";
     first_line(Command::new(&site.program).args(["-c", script]))
 }

@@ -23,16 +23,26 @@ syslog_enable=NO
 idle_session_timeout=3600
 ";
 
+/// Added for rows about FTPS, with the files of the certificate.
+const TLS: &str = "ssl_enable=YES\nallow_anon_ssl=YES\n";
+
+/// What only vsftpd gets with them. Its own default cipher is 3DES, and since TLS 1.3 it may take a resumed session for a new one.
+pub(super) const TLS_VSFTPD: &str = "ssl_ciphers=HIGH\nrequire_ssl_reuse=NO\n";
+
 /// Takes from vsftpd the namespaces it gives to each session.
 pub(crate) const SHARED: &str = "isolate=NO\nisolate_network=NO\n";
 
-pub(super) fn launch(site: &Site) -> Launch {
+pub(super) fn launch(site: &Site, own: &str) -> Launch {
     let mut launch = Launch::new(&site.program, [site.place.join("conf")]);
     let (first, last) = site.passive;
     let rate = site.rate.map_or_else(String::new, |rate| format!("anon_max_rate={rate}\n"));
+    let tls = site.certificate.as_ref().map_or_else(String::new, |files| {
+        let (chain, key) = (files.chain.display(), files.key.display());
+        format!("{TLS}{own}rsa_cert_file={chain}\nrsa_private_key_file={key}\n")
+    });
     launch.configuration = format!(
         "{COMMON}listen_port={}\npasv_min_port={first}\npasv_max_port={last}\nanon_root={}\nvsftpd_log_file={}\n\
-         secure_chroot_dir={}\n{rate}{}",
+         secure_chroot_dir={}\n{rate}{tls}{}",
         site.port,
         site.public.display(),
         site.place.join("log").display(),

@@ -14,8 +14,8 @@ use crate::peer::Kind;
 /// The project of the server on libunftp, which has a lock file of its own.
 const LIBUNFTP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/libunftp/Cargo.toml");
 
-/// Of pyftpdlib; the latest when this was written.
-const PYFTPDLIB: &str = "pyftpdlib==2.2.0";
+/// Of pyftpdlib and what it needs for TLS; the latest when this was written.
+const PYFTPDLIB: [&str; 2] = ["pyftpdlib==2.2.0", "pyOpenSSL==26.4.0"];
 
 /// Where the peers are, beneath the target directory.
 #[derive(Debug)]
@@ -52,7 +52,11 @@ impl Shelf {
     fn get(&self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Vsftpd => debian::unpack(self, "vsftpd", &self.unpacked(kind)),
-            Kind::Proftpd => debian::unpack(self, "proftpd-core", &self.unpacked(kind)),
+            Kind::Proftpd => {
+                debian::unpack(self, "proftpd-core", &self.unpacked(kind))?;
+                // A package of its own, unpacked over the other.
+                debian::unpack(self, "proftpd-mod-crypto", &self.root().join("usr/lib/proftpd/mod_tls.so"))
+            }
             Kind::Pureftpd => debian::unpack(self, "pure-ftpd", &self.unpacked(kind)),
             Kind::Pyftpdlib => self.get_pyftpdlib(),
             Kind::Libunftp => {
@@ -69,11 +73,11 @@ impl Shelf {
     fn get_pyftpdlib(&self) -> io::Result<()> {
         let place = self.0.join("pyftpdlib");
         let python = self.unpacked(Kind::Pyftpdlib);
-        if run(Command::new(&python).args(["-c", "import pyftpdlib"])).is_ok() {
+        if run(Command::new(&python).args(["-c", "import pyftpdlib, OpenSSL"])).is_ok() {
             return Ok(());
         }
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(place))?;
-        run(Command::new(python).args(["-m", "pip", "install", "--quiet", PYFTPDLIB]))
+        run(Command::new(python).args(["-m", "pip", "install", "--quiet"]).args(PYFTPDLIB))
     }
 
     /// Returns the program of a peer.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, fadvise};
 
-use super::drive::time;
-use super::{More, Sample};
+use super::drive::{join, time};
+use super::{More, Sample, Share};
 use crate::client::Client;
 use crate::load::downloads::{Errand, Ready};
 use crate::load::noop;
@@ -25,16 +25,18 @@ const BYSTANDERS: usize = 8;
 const RATE: u32 = 200;
 
 /// Everybody comes for the same file, which is in memory.
-pub(super) fn rush(server: &Running<'_>, clients: usize) -> io::Result<Sample> {
-    let commands = vec!["RETR ten\r\n".to_owned(); clients];
-    fetch(server, &Errand { commands, octets: TEN, is_repeated: false })
+pub(super) fn rush(server: &Running<'_>, clients: usize, share: Share) -> io::Result<Sample> {
+    let (name, octets) = if share == Share::Part { ("one", TEN / 10) } else { ("ten", TEN) };
+    let commands = vec![format!("RETR {name}\r\n"); clients];
+    fetch(server, &Errand { commands, octets, is_repeated: false }, true)
 }
 
 /// Everybody fetches a file of his own, which is on the disk.
-pub(super) fn cold(server: &Running<'_>, stage: &Stage) -> io::Result<Sample> {
+pub(super) fn cold(server: &Running<'_>, stage: &Stage, share: Share) -> io::Result<Sample> {
     forget(&stage.cold())?;
-    let commands = (0..COLD.0).map(|index| format!("RETR cold/f{index}\r\n")).collect();
-    fetch(server, &Errand { commands, octets: COLD.1, is_repeated: false })
+    let clients = if share == Share::Part { COLD.0 / 4 } else { COLD.0 };
+    let commands = (0..clients).map(|index| format!("RETR cold/f{index}\r\n")).collect();
+    fetch(server, &Errand { commands, octets: COLD.1, is_repeated: false }, false)
 }
 
 /// Has the kernel drop the files on the disk from memory.
@@ -79,28 +81,46 @@ fn remembered(files: &[PathBuf]) -> io::Result<u64> {
     Ok(octets.iter().sum())
 }
 
-fn fetch(server: &Running<'_>, errand: &Errand) -> io::Result<Sample> {
+fn fetch(server: &Running<'_>, errand: &Errand, is_listed: bool) -> io::Result<Sample> {
     let bystanders = (0..BYSTANDERS).map(|_| Client::login(server.address).map(Client::into_stream));
     let bystanders = bystanders.collect::<io::Result<Vec<_>>>()?;
     bystanders.iter().try_for_each(|session| session.set_nonblocking(true))?;
+    let lister = is_listed.then(|| Client::login(server.address)?.binary()).transpose()?;
     let ready = Ready::new(server.address, errand)?;
     let (is_over, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     time(server, || {
         thread::scope(|scope| {
             let asking =
                 scope.spawn(|| noop::measure(&bystanders, RATE, |_| !is_over.load(Ordering::Relaxed)));
+            let listing = lister.map(|client| scope.spawn(|| list_until(&is_over, client)));
             let fetched = ready.go(scope, &stop).join();
             is_over.store(true, Ordering::Relaxed);
+            let listed = listing.map(join).transpose();
             let latency = asking.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")));
-            let (fetched, latency) = (fetched?, latency?);
+            let (fetched, latency, listed) = (fetched?, latency?, listed?);
             let more = More {
                 noop: Some((latency.p99, latency.longest)),
+                list: listed.map(|mut times| {
+                    times.sort_unstable();
+                    noop::share(&times, 0.99)
+                }),
                 slowest: slowest(fetched.ends),
                 ..More::default()
             };
             Ok((fetched.octets as f64 / f64::from(1 << 30), more))
         })
     })
+}
+
+/// Lists a small directory again and again; returns how long each time took, from EPSV to the last reply.
+fn list_until(is_over: &AtomicBool, mut client: Client) -> io::Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        client.fetch("LIST few\r\n")?;
+        times.push(began.elapsed());
+    }
+    Ok(times)
 }
 
 /// Returns how many times longer the last client took than the one in the middle.

@@ -2,14 +2,18 @@
 
 mod drive;
 mod many;
+mod secure;
+mod task;
 
 use std::io;
 use std::time::Duration;
 
+use crate::client::Seen;
 use crate::options::Options;
-use crate::peer::Ability;
 use crate::server::{Contender, Part, Running};
-use crate::stage::{COLD, MEDIUM, Sizes, Stage, TEN};
+use crate::stage::{Sizes, Stage};
+use crate::tls::Protection;
+pub(crate) use task::{Share, Task};
 
 /// A piece of work.
 #[derive(Debug, Clone)]
@@ -20,46 +24,9 @@ pub(crate) struct Job {
     pub(crate) group: Group,
     /// What is counted.
     pub(crate) unit: Unit,
-    /// What a server must be able to do.
-    ability: Ability,
-    task: Task,
-}
-
-/// What is done.
-#[derive(Debug, Clone)]
-enum Task {
-    /// Streams of one large file, or of quarters of it.
-    Retrieve {
-        streams: usize,
-    },
-    Store {
-        streams: usize,
-    },
-    /// Files on the disk, none of them in memory.
-    Cold,
-    /// So many clients come for a file at the same moment.
-    Rush {
-        clients: usize,
-    },
-    /// So many clients, each held back to so many octets per second.
-    Limited {
-        clients: usize,
-        rate: u64,
-    },
-    SmallRetrieve {
-        sessions: usize,
-    },
-    SmallStore {
-        sessions: usize,
-    },
-    Logins {
-        sessions: usize,
-        at_once: usize,
-        is_local: bool,
-    },
-    List {
-        verb: &'static str,
-    },
+    pub(crate) task: Task,
+    /// What a part of it is, for those who do only that.
+    pub(crate) part: Option<String>,
 }
 
 /// What belongs together.
@@ -69,18 +36,21 @@ pub(crate) enum Group {
     Files,
     Sessions,
     Listings,
+    Encryption,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 4] = [Self::Transfers, Self::Files, Self::Sessions, Self::Listings];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Transfers, Self::Files, Self::Sessions, Self::Listings, Self::Encryption];
 
-    /// Returns its title, whose last word also names its plot.
+    /// Returns its title.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Transfers => "Large transfers",
             Self::Files => "Small files",
             Self::Sessions => "Logins",
             Self::Listings => "Listings",
+            Self::Encryption => "FTPS",
         }
     }
 
@@ -91,6 +61,7 @@ impl Group {
             Self::Files => "peers-files.svg",
             Self::Sessions => "peers-logins.svg",
             Self::Listings => "peers-listings.svg",
+            Self::Encryption => "peers-ftps.svg",
         }
     }
 }
@@ -100,7 +71,7 @@ impl Group {
 pub(crate) enum Unit {
     /// 2³⁰ octets.
     Gibibyte,
-    /// A file, a login or a listing.
+    /// A file, a session or a listing.
     Piece,
 }
 
@@ -127,8 +98,18 @@ pub(crate) struct More {
     pub(crate) first: Option<Duration>,
     /// How long 99 of 100 NOOPs of other sessions took at most, and the longest of all.
     pub(crate) noop: Option<(Duration, Duration)>,
+    /// How long 99 of 100 listings of a small directory took at most.
+    pub(crate) list: Option<Duration>,
     /// By how much the slowest client took longer than the one in the middle.
     pub(crate) slowest: Option<f64>,
+    /// By how much the processes grew at most while they worked, in KiB.
+    pub(crate) growth: Option<u64>,
+    /// By how much they are larger for each session, in KiB.
+    pub(crate) each: Option<f64>,
+    /// How many sessions failed.
+    pub(crate) failed: Option<usize>,
+    /// The handshakes.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl Sample {
@@ -148,119 +129,100 @@ impl Sample {
     }
 }
 
-/// Returns all pieces of work that are wanted.
+/// Returns all pieces of work that are wanted, those with the same setting of the servers together.
 pub(crate) fn jobs(options: &Options, sizes: &Sizes) -> Vec<Job> {
     let mut jobs = Vec::new();
-    let mut add = |group, unit, ability, task: Task| {
-        let name = task.name(sizes);
-        jobs.push(Job { name, group, unit, ability, task });
+    let mut add = |group, unit, task: Task| {
+        jobs.push(Job { name: task.name(sizes), group, unit, task, part: task.part(sizes) });
     };
-    let (clients, sessions, local, rate) =
+    let (clients, logins, local, rate) =
         if options.quick { (100, 300, 40, 32 << 20) } else { (500, 3_000, 400, 16 << 20) };
-    for task in [
-        Task::Retrieve { streams: 1 },
-        Task::Retrieve { streams: 4 },
-        Task::Store { streams: 1 },
-        Task::Store { streams: 4 },
-        Task::Rush { clients },
-        Task::Cold,
-    ] {
-        add(Group::Transfers, Unit::Gibibyte, Ability::Basic, task);
+    bulk(Protection::Clear, |task| add(Group::Transfers, Unit::Gibibyte, task));
+    for task in [Task::Rush { clients }, Task::Cold, Task::Limited { clients: 8, rate: None }] {
+        add(Group::Transfers, Unit::Gibibyte, task);
     }
-    add(Group::Transfers, Unit::Gibibyte, Ability::Rate, Task::Limited { clients: 8, rate });
     for sessions in [1, 16] {
-        add(Group::Files, Unit::Piece, Ability::Basic, Task::SmallRetrieve { sessions });
-        add(Group::Files, Unit::Piece, Ability::Basic, Task::SmallStore { sessions });
+        let retrieve = Task::SmallRetrieve { sessions, protection: Protection::Clear };
+        add(Group::Files, Unit::Piece, retrieve);
+        add(Group::Files, Unit::Piece, Task::SmallStore { sessions });
     }
-    let logins = Task::Logins { sessions, at_once: 64, is_local: false };
-    add(Group::Sessions, Unit::Piece, Ability::Basic, logins);
-    let logins = Task::Logins { sessions: local, at_once: 4, is_local: true };
-    add(Group::Sessions, Unit::Piece, Ability::Pam, logins);
-    for (verb, ability) in [("LIST", Ability::Basic), ("MLSD", Ability::Mlsd), ("NLST", Ability::Basic)] {
-        add(Group::Listings, Unit::Piece, ability, Task::List { verb });
+    for (sessions, at_once, is_local) in [(logins, 64, false), (local, 4, true)] {
+        add(Group::Sessions, Unit::Piece, Task::Logins { sessions, at_once, is_local });
     }
+    for verb in ["LIST", "MLSD", "NLST"] {
+        add(Group::Listings, Unit::Piece, Task::List { verb });
+    }
+    add(Group::Transfers, Unit::Gibibyte, Task::Limited { clients: 8, rate: Some(rate) });
+    bulk(Protection::AesGcm, |task| add(Group::Encryption, Unit::Gibibyte, task));
+    let chacha = Task::Retrieve { streams: 1, protection: Protection::ChaCha20 };
+    add(Group::Encryption, Unit::Gibibyte, chacha);
+    for (sessions, protection) in [(1, Protection::AesGcm), (16, Protection::AesGcm), (16, Protection::Tls12)]
+    {
+        add(Group::Encryption, Unit::Piece, Task::SmallRetrieve { sessions, protection });
+    }
+    let (handshakes, idle) = if options.quick { (500, 200) } else { (1_000, 1_000) };
+    add(Group::Encryption, Unit::Piece, Task::Handshakes { sessions: handshakes, at_once: 64 });
+    add(Group::Encryption, Unit::Piece, Task::Idle { sessions: idle });
     jobs.retain(|job| options.rows.as_ref().is_none_or(|words| job.name.contains(words)));
     jobs
+}
+
+/// One large file in each direction, and four.
+fn bulk(protection: Protection, mut add: impl FnMut(Task)) {
+    [1, 4].into_iter().for_each(|streams| add(Task::Retrieve { streams, protection }));
+    [1, 4].into_iter().for_each(|streams| add(Task::Store { streams, protection }));
 }
 
 impl Job {
     /// Returns whether a contender takes part.
     pub(crate) fn concerns(&self, contender: &Contender) -> bool {
-        contender.part != Part::Sessions || matches!(self.task, Task::Logins { .. })
+        contender.part != Part::Sessions || self.task.is_about_sessions()
     }
 
     /// Returns why a contender cannot do it.
     pub(crate) fn is_lacked_by(&self, contender: &Contender) -> Option<&'static str> {
-        contender.lacks(self.ability)
+        contender.lacks(self.task.ability())
     }
 
-    /// Returns the limit that the servers are given, for which they must be started anew.
-    pub(crate) fn limit(&self) -> Option<u64> {
-        match self.task {
-            Task::Limited { rate, .. } => Some(rate),
-            _ => None,
-        }
+    /// Returns how long the whole would take, by what a part has taken.
+    pub(crate) fn whole(&self, part: &Sample, sizes: &Sizes) -> Duration {
+        let seconds = self.task.amount(sizes) / part.rate().max(1e-9);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Does the work once.
+    /// Returns whether the rate is what the servers were told, and nothing of theirs.
+    pub(crate) fn is_limited(&self) -> bool {
+        matches!(self.task, Task::Limited { rate: Some(_), .. })
+    }
+
+    /// Does the work once; many small pieces until the time is over.
     ///
     /// # Errors
     /// When the server fails at it, or did less than it said.
     pub(crate) fn measure(
         &self,
+        share: Share,
         server: &Running<'_>,
         stage: &Stage,
         longest: Duration,
     ) -> io::Result<Sample> {
-        drive::measure(&self.task, server, stage, longest)
+        drive::measure(self.task, share, server, stage, longest)
     }
-}
-
-impl Task {
-    fn name(&self, sizes: &Sizes) -> String {
-        match self {
-            Self::Retrieve { streams: 1 } => format!("RETR {}, 1 stream", size(sizes.large)),
-            Self::Retrieve { streams } => format!("RETR {}, {streams} streams", size(sizes.large)),
-            Self::Store { streams: 1 } => format!("STOR {}, 1 stream", size(sizes.large)),
-            Self::Store { streams } => format!("STOR {}, {streams} streams", size(sizes.large)),
-            Self::Cold => format!("RETR from the disk, {} × {}", COLD.0, size(COLD.1)),
-            Self::Rush { clients } => format!("RETR {}, {clients} clients at once", size(TEN)),
-            Self::Limited { clients, rate } => {
-                format!("RETR {}, {clients} clients held to {}/s each", size(MEDIUM), size(*rate))
-            }
-            Self::SmallRetrieve { sessions } => format!("RETR 1 KiB, {}", session(*sessions)),
-            Self::SmallStore { sessions } => format!("STOR 1 KiB, {}", session(*sessions)),
-            Self::Logins { at_once, is_local: false, .. } => {
-                format!("Anonymous login and QUIT, {at_once} at a time")
-            }
-            Self::Logins { at_once, .. } => format!("Login through PAM and QUIT, {at_once} at a time"),
-            Self::List { verb } => format!("{verb} of {} entries", crate::report::thousands(sizes.crowd)),
-        }
-    }
-}
-
-fn size(octets: u64) -> String {
-    if octets >= 1 << 30 { format!("{} GiB", octets >> 30) } else { format!("{} MiB", octets >> 20) }
-}
-
-fn session(count: usize) -> String {
-    if count == 1 { "1 session".into() } else { format!("{count} sessions") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(arguments: &[&str], sizes: &Sizes) -> Vec<String> {
+    fn rows(arguments: &[&str], sizes: &Sizes) -> Vec<Job> {
         let arguments = arguments.iter().map(std::ffi::OsString::from);
-        let options = Options::from_arguments(arguments).unwrap();
-        jobs(&options, sizes).into_iter().map(|job| job.name).collect()
+        jobs(&Options::from_arguments(arguments).unwrap(), sizes)
     }
 
     #[test]
     fn every_row_has_a_name_of_its_own() {
         let sizes = Sizes { large: 4 << 30, small: 10_000, crowd: 100_000 };
-        let names = names(&[], &sizes);
+        let names: Vec<_> = rows(&[], &sizes).into_iter().map(|job| job.name).collect();
         assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len());
         assert!(names.contains(&"RETR 4 GiB, 4 streams".to_owned()));
         assert!(names.contains(&"LIST of 100,000 entries".to_owned()));
@@ -269,7 +231,23 @@ mod tests {
     #[test]
     fn rows_are_chosen_by_a_part_of_their_name() {
         let sizes = Sizes { large: 1 << 29, small: 1, crowd: 1 };
-        assert!(names(&["--rows", "LIST"], &sizes).iter().all(|name| name.contains("LIST")));
-        assert!(names(&["--rows", "no such row"], &sizes).is_empty());
+        assert!(rows(&["--rows", "LIST"], &sizes).iter().all(|job| job.name.contains("LIST")));
+        assert!(rows(&["--rows", "no such row"], &sizes).is_empty());
+    }
+
+    #[test]
+    fn servers_are_set_anew_as_rarely_as_can_be() {
+        let sizes = Sizes { large: 1 << 30, small: 1, crowd: 1 };
+        let mut settings: Vec<_> = rows(&[], &sizes).iter().map(|job| job.task.setting()).collect();
+        settings.dedup();
+        assert_eq!(settings.len(), 3);
+    }
+
+    #[test]
+    fn all_rows_about_encryption_can_be_asked_for_together() {
+        let sizes = Sizes { large: 1 << 30, small: 1, crowd: 1 };
+        let encrypted = |job: &&Job| job.task.setting() == crate::server::Setting::Encrypted;
+        let all = rows(&[], &sizes);
+        assert_eq!(rows(&["--rows", "FTPS"], &sizes).len(), all.iter().filter(encrypted).count());
     }
 }

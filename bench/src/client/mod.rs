@@ -1,19 +1,25 @@
 //! The load: an FTP client that does as little as possible, since it shares the cores with the server.
 //!
 //! Octets received are thrown away inside the kernel (`MSG_TRUNC`, tcp(7)); octets sent come from a memory file
-//! through `sendfile`. Replies are read, not understood beyond their code.
+//! through `sendfile`. What is protected is opened and sealed where it lies ([`crate::tls`]). Replies are read, not
+//! understood beyond their code.
+
+mod data;
+mod guard;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
-/// How many octets one call throws away or sends.
-pub(crate) const PIECE: usize = 1 << 20;
+use crate::tls::wire::Wire;
+use crate::tls::{self, Terms};
+use data::Data;
+pub(crate) use data::{PIECE, Piece};
+use guard::Guard;
+pub(crate) use guard::Seen;
 
 /// A server that says nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,10 +30,11 @@ pub(crate) const TRIES: usize = 5;
 /// A control connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    control: BufReader<TcpStream>,
+    control: BufReader<Wire>,
     server: SocketAddr,
     line: String,
-    /// Never touched, neither by us nor by the kernel: only its length counts. Empty until something is fetched.
+    guard: Option<Guard>,
+    /// Untouched without protection, by us and by the kernel: then only its length counts. Empty until something is fetched.
     nowhere: Vec<u8>,
 }
 
@@ -39,7 +46,15 @@ impl Client {
 
     /// As [`Self::login`], from a given address of this machine.
     pub(crate) fn login_from(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
+        Self::login_on(None, source, server)
+    }
+
+    /// As [`Self::login_from`], with the control connection protected on these terms.
+    pub(crate) fn login_on(terms: Option<&Terms>, source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
         let mut client = Self::connect(source, server)?;
+        if let Some(terms) = terms {
+            client = client.protect(terms)?;
+        }
         client.introduce("anonymous", "bench@example.org")?;
         Ok(client)
     }
@@ -58,32 +73,67 @@ impl Client {
     }
 
     fn introduce(&mut self, user: &str, password: &str) -> io::Result<()> {
-        self.control.get_ref().write_all(format!("USER {user}\r\n").as_bytes())?;
+        self.say(&format!("USER {user}\r\n"))?;
         // Pure-FTPd lets anonymous users in without a password: that is its way, and it is spared the other line.
         let wants_password = self.answer()?.starts_with('3');
         if wants_password { self.command(&format!("PASS {password}\r\n"), '2') } else { self.expect('2') }
     }
 
     /// Connects and waits for the greeting.
-    fn connect(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn connect(source: Ipv4Addr, server: SocketAddr) -> io::Result<Self> {
         let stream = connect(source, server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let control = BufReader::with_capacity(512, stream);
-        let mut client = Self { control, server, line: String::with_capacity(128), nowhere: Vec::new() };
+        let control = BufReader::with_capacity(512, Wire::Clear(stream));
+        let line = String::with_capacity(128);
+        let mut client = Self { control, server, line, guard: None, nowhere: Vec::new() };
         client.reply('2')?;
         Ok(client)
     }
 
+    /// Protects the control connection (RFC 4217 §4).
+    pub(crate) fn protect(mut self, terms: &Terms) -> io::Result<Self> {
+        self.command("AUTH TLS\r\n", '2')?;
+        let guard = Guard::new(terms);
+        let connection = tls::connection(&guard.config)?;
+        let (stream, _) = tls::within_the_library(connection, self.control.into_inner().into_socket())?;
+        let control = BufReader::with_capacity(512, Wire::Client(Box::new(stream)));
+        Ok(Self { control, guard: Some(guard), ..self })
+    }
+
+    /// Has the data connections protected too, if the control connection is (RFC 4217 §9).
+    pub(crate) fn private(mut self) -> io::Result<Self> {
+        if self.guard.is_some() {
+            self.command("PBSZ 0\r\n", '2')?;
+            self.command("PROT P\r\n", '2')?;
+        }
+        Ok(self)
+    }
+
+    /// Seals and opens what is protected by hand from now on: for much, with a ticket of the control connection.
+    pub(crate) fn in_hand(mut self) -> Self {
+        self.guard.iter_mut().for_each(|guard| guard.is_in_hand = true);
+        self
+    }
+
+    /// Returns what the handshakes of the data connections came to.
+    pub(crate) fn seen(&self) -> Seen {
+        self.guard.as_ref().map_or_else(Seen::default, |guard| guard.seen)
+    }
+
     /// Returns the control connection alone; every reply so far has been read.
     pub(crate) fn into_stream(self) -> TcpStream {
-        self.control.into_inner()
+        self.control.into_inner().into_socket()
     }
 
     /// Sends a command line and reads its reply, which must begin with this digit.
     pub(crate) fn command(&mut self, line: &str, class: char) -> io::Result<()> {
-        self.control.get_ref().write_all(line.as_bytes())?;
+        self.say(line)?;
         self.reply(class).map_err(|error| io::Error::other(format!("{}: {error}", line.trim_end())))
+    }
+
+    fn say(&mut self, line: &str) -> io::Result<()> {
+        self.control.get_mut().write_all(line.as_bytes())
     }
 
     /// Says QUIT, waits for the reply and closes.
@@ -93,13 +143,14 @@ impl Client {
 
     /// Asks for data over a new passive connection; returns how many octets came, and when.
     pub(crate) fn fetch(&mut self, command: &str) -> io::Result<Fetched> {
-        let data = self.passive()?;
+        let socket = self.passive()?;
         let asked = Instant::now();
         self.command(command, '1')?;
+        let mut data = Data::begin(socket, self.guard.as_mut())?;
         if self.nowhere.is_empty() {
             self.nowhere = vec![0; PIECE];
         }
-        let (octets, began) = drain(&data, &mut self.nowhere)?;
+        let (octets, began) = data.drain(&mut self.nowhere)?;
         // As clients do: a server that lingers (vsftpd does) says 226 only when its own close is acknowledged.
         drop(data);
         self.reply('2')?;
@@ -108,27 +159,26 @@ impl Client {
 
     /// Sends a few octets over a new passive connection.
     pub(crate) fn store_octets(&mut self, command: &str, octets: &[u8]) -> io::Result<()> {
-        let mut data = self.passive()?;
-        self.command(command, '1')?;
-        data.write_all(octets)?;
-        drop(data);
-        self.reply('2')
+        self.put(command, |data| data.send(octets))
     }
 
-    /// Sends a piece so often over a new passive connection.
-    pub(crate) fn store(&mut self, command: &str, piece: &Piece, times: u64) -> io::Result<()> {
-        let data = self.passive()?;
+    /// Sends so many octets over a new passive connection: whole pieces.
+    pub(crate) fn store(&mut self, command: &str, piece: &Piece, octets: u64) -> io::Result<()> {
+        self.put(command, |data| data.send_much(piece, octets))
+    }
+
+    fn put(&mut self, command: &str, send: impl FnOnce(&mut Data) -> io::Result<()>) -> io::Result<()> {
+        let socket = self.passive()?;
         self.command(command, '1')?;
-        for _ in 0..times {
-            piece.send(&data)?;
-        }
-        drop(data);
+        let mut data = Data::begin(socket, self.guard.as_mut())?;
+        send(&mut data)?;
+        data.end()?;
         self.reply('2')
     }
 
     fn passive(&mut self) -> io::Result<TcpStream> {
         for _ in 0..TRIES {
-            self.control.get_ref().write_all(b"EPSV\r\n")?;
+            self.say("EPSV\r\n")?;
             if !self.answer()?.starts_with("425") {
                 break;
             }
@@ -179,7 +229,7 @@ pub(crate) struct Fetched {
 }
 
 /// Where clients are when it does not matter.
-const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
+pub(crate) const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Connects from an address of this machine.
 pub(crate) fn connect(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
@@ -196,50 +246,6 @@ pub(crate) fn connect(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream>
     attempt().map_err(|error: Errno| io::Error::other(format!("{to}: {error}")))
 }
 
-/// Octets to send, in memory, not in our address space.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    file: OwnedFd,
-    length: u64,
-}
-
-impl Piece {
-    /// Makes one of whole mebibytes, with its pages present.
-    pub(crate) fn new(length: u64) -> io::Result<Self> {
-        let file = std::fs::File::from(memfd_create("wharf-bench", MemfdFlags::CLOEXEC)?);
-        let block = vec![b'w'; PIECE];
-        for _ in 0..length / PIECE as u64 {
-            (&file).write_all(&block)?;
-        }
-        Ok(Self { file: file.into(), length })
-    }
-
-    fn send(&self, data: &TcpStream) -> io::Result<()> {
-        let mut offset = 0;
-        while offset < self.length {
-            if sendfile(data, &self.file, Some(&mut offset), PIECE)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Receives to the end without copying; returns how many octets came, and when the first of them did.
-fn drain(data: &TcpStream, nowhere: &mut [u8]) -> io::Result<(u64, Instant)> {
-    let (mut octets, mut first) = (0, None);
-    loop {
-        let received = recv(data, &mut *nowhere, RecvFlags::TRUNC);
-        let first = *first.get_or_insert_with(Instant::now);
-        match received {
-            Ok((_, 0)) => return Ok((octets, first)),
-            Ok((_, count)) => octets += count as u64,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 /// Returns the port of a 229 reply (RFC 2428 §3).
 pub(crate) fn extended_port(reply: &str) -> Option<u16> {
     reply.split_once("|||")?.1.split('|').next()?.parse().ok()
@@ -253,15 +259,5 @@ mod tests {
     fn the_port_is_read_from_the_reply() {
         assert_eq!(extended_port("229 Entering Extended Passive Mode (|||40001|)\r\n"), Some(40001));
         assert_eq!(extended_port("229 (|||70000|)"), None);
-    }
-
-    #[test]
-    fn what_a_piece_sends_is_drained_in_full() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let data = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let piece = Piece::new(64 << 20).unwrap();
-        let sender = std::thread::spawn(move || piece.send(&listener.accept().unwrap().0).unwrap());
-        assert_eq!(drain(&data, &mut vec![0; PIECE]).unwrap().0, 64 << 20);
-        sender.join().unwrap();
     }
 }

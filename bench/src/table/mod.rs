@@ -1,13 +1,16 @@
 //! The tables and plots of the comparison, and what they come to in one sentence.
 
-use crate::compare::{SLOW_TURNS, longest};
+pub(crate) mod columns;
+
 use crate::figures::{Entry, Merit, Outcome, Verdict};
 use crate::options::Options;
 use crate::peer::Kind;
 use crate::plot::{Bar, Panel, Tone, draw};
 use crate::report::{Page, short};
 use crate::server::Part;
+use crate::targets;
 use crate::work::{Group, Job, Sample, Unit};
+use columns::COLUMNS;
 
 const NOTES: &str = "
 ## What to keep in mind
@@ -17,10 +20,17 @@ const NOTES: &str = "
   and each table says how many cores they kept busy: where one session's client is busy all the time, it was the limit.
 - \"A/A\" is wharfd beside a second wharfd with the same settings. What differs less than these two did in their worst turn
   is noise, and is called \"even\".
-- Loopback and memory only, but for the rows that name the disk: no network, no encryption. A slow network hides most of
+- Loopback and memory only, but for the rows that name the disk: no network. A slow network hides most of
   these differences. The disk may be a virtual one whose host has the file in its own memory.
 - Processor time is that of all the server's processes, those that have ended included. Work that the kernel does on its
   own threads, such as taking down the network namespace of an ended vsftpd session, is charged to nobody.
+- In rows about FTPS every server shows the same self-signed certificate with a key on P-256. The clients offer X25519 and
+  P-256, and for bulk TLS 1.3 with AES-GCM or ChaCha20 alone; they check no certificate, open and seal bulk data in place
+  with 16 records for each call, and resume the session of the control connection with tickets, each used once. A login
+  that fails before a row begins is tried again, at most twenty times; in the row about handshakes nothing is tried again.
+- Growth of memory is that of resident pages, at the highest, since the server was started for the row or the session began.
+- Memory of each idle session is by how much a server started for this turn is larger with all of them than with none, after
+  16 that came and went.
 - Memory is the proportional set size, so shared pages are divided among their users. What the kernel holds for sockets,
   tasks and namespaces is not in it.
 - The password of the login through PAM has the cheapest hash there is, so that servers are compared and not the hash.
@@ -30,13 +40,17 @@ const NOTES: &str = "
 
 /// Adds everything about the comparison.
 pub(crate) fn fill(page: &mut Page, options: &Options, outcomes: &[Outcome]) {
+    let pace = options.pace();
     page.line(&format!(
-        "\nThe servers took turns, A, B, C … then … C, B, A: {} turns each after one uncounted. Figures are medians, with \
-         the lowest and the highest. Small files and logins end after {} s in each turn; a server whose first turn took longer \
-         than 10 s got {SLOW_TURNS} turns. Ratios are medians of the ratios of each turn, and above 1 wharfd is better.",
-        options.runs(),
-        longest(options).as_secs()
+        "\nThe servers took turns, A, B, C … then … C, B, A, after one uncounted with a part of the work: {} each, fewer in \
+         rows that take long, as the tables say. Small files, logins and handshakes end after {} s in each turn; a peer that \
+         would have needed more than {} s for something else did only a part of it, which the table names. Figures are \
+         medians, with the lowest and the highest. Ratios are medians of the ratios of each turn, and above 1 wharfd is better.",
+        pace.most,
+        pace.longest.as_secs_f64(),
+        pace.slow.as_secs_f64()
     ));
+    targets::fill(page, &targets::claims(outcomes));
     for (merit, title) in [(Merit::Speed, "Speed"), (Merit::Thrift, "Processor time")] {
         page.line(&format!("\n## {title}\n"));
         page.line(&sentence(merit, outcomes));
@@ -63,7 +77,7 @@ pub(crate) fn fill(page: &mut Page, options: &Options, outcomes: &[Outcome]) {
 fn sentence(merit: Merit, outcomes: &[Outcome]) -> String {
     let verdicts: Vec<Verdict> = outcomes
         .iter()
-        .filter(|one| merit == Merit::Thrift || one.job.limit().is_none())
+        .filter(|one| merit == Merit::Thrift || !one.job.is_limited())
         .filter_map(|one| Some(one.verdict(merit, one.ratio(merit, one.best_peer(merit)?)?)))
         .collect();
     let count = |verdict| verdicts.iter().filter(|one| **one == verdict).count();
@@ -82,7 +96,7 @@ fn summary(merit: Merit, outcome: &Outcome) -> String {
     let Some(ours) = outcome.ours().filter(|ours| ours.has_run()) else {
         return format!("| {name} | – | – | – | – | – |");
     };
-    let is_limited = merit == Merit::Speed && outcome.job.limit().is_some();
+    let is_limited = merit == Merit::Speed && outcome.job.is_limited();
     let ratio = |theirs: Option<&Entry>| {
         let ratio = theirs.and_then(|theirs| outcome.ratio(merit, theirs)).filter(|_| !is_limited)?;
         let text = format!("{ratio:.2}");
@@ -125,7 +139,10 @@ fn details(page: &mut Page, outcome: &Outcome) {
             columns.iter().map(|(_, value)| format!(" {} |", value(entry).unwrap_or_else(|| "–".into())));
         page.line(&format!(
             "| {} | {} ({}–{}) | {} ({}–{}) | {} MiB | {} |{} {} |",
-            entry.name,
+            entry
+                .does_only
+                .as_ref()
+                .map_or_else(|| entry.name.into(), |part| format!("{}, {part}", entry.name)),
             rate(job, speed),
             short(low),
             short(high),
@@ -144,21 +161,6 @@ fn details(page: &mut Page, outcome: &Outcome) {
         }
     }
 }
-
-/// A column that only some tables have.
-type Column = (&'static str, fn(&Entry) -> Option<String>);
-
-const COLUMNS: [Column; 4] = [
-    ("First octet after", |entry| Some(millis(entry.median_of(|one| Some(one.more.first?.as_secs_f64()))?))),
-    ("NOOP of others, 99 %", |entry| {
-        Some(millis(entry.median_of(|one| Some(one.more.noop?.0.as_secs_f64()))?))
-    }),
-    ("NOOP of others, longest of all turns", |entry| {
-        let longest = entry.samples.iter().filter_map(|one| one.more.noop).map(|noop| noop.1).max()?;
-        Some(millis(longest.as_secs_f64()))
-    }),
-    ("Slowest client to median", |entry| Some(short(entry.median_of(|one| one.more.slowest)?))),
-];
 
 fn panels(outcome: &Outcome) -> (Panel, Panel) {
     let job = &outcome.job;
@@ -196,10 +198,6 @@ fn cost(job: &Job, value: f64) -> String {
 /// Returns by what the processor seconds of a unit are multiplied to be shown.
 fn scale(job: &Job) -> f64 {
     if job.unit == Unit::Gibibyte { 1.0 } else { 1e6 }
-}
-
-fn millis(seconds: f64) -> String {
-    format!("{} ms", short(seconds * 1e3))
 }
 
 #[cfg(test)]
