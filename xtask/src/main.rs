@@ -9,6 +9,7 @@ mod check;
 mod compat;
 mod demo;
 mod docs;
+mod fuzz;
 mod steps;
 mod test;
 mod tools;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   demo [DIR]    builds the server and shares DIR, or a folder made for the purpose
   compat        plays the compatibility suite against the original vsftpd (root); --only WORDS, --accept, --all
   bench         measures the server beside others, in a release build (root); --quick, compare, load, --rows TEXT
+  fuzz          fuzzes every decoder, five seconds each; --seconds N, and a word of a target's name
   ci            the same as test
 ";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(None),
         ["demo", directory] => demo::run(Some(directory)),
         ["bench", arguments @ ..] => test::bench(arguments),
+        ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["compat", arguments @ ..] => compat::run(arguments),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

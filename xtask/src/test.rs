@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::check;
 use crate::compat;
+use crate::fuzz;
 use crate::steps::Steps;
 use crate::tools;
 
@@ -20,6 +21,7 @@ pub(crate) fn run() -> bool {
     if steps.command("build", "cargo", &["build", "--workspace", "--all-targets"]) {
         tests(&mut steps);
         compat::all(&mut steps);
+        fuzz::all(&mut steps, fuzz::SECONDS, "");
     }
     steps.summary()
 }

@@ -21,14 +21,20 @@ pub(crate) const TO_BUILD: &[Tool] = &[Tool { any_of: &["cc"], package: "gcc" }]
 /// What the tests need: real clients, and the programs that make accounts and show pages.
 pub(crate) const TO_TEST: &[Tool] = &[
     Tool { any_of: &["cc"], package: "gcc" },
+    Tool { any_of: &["c++"], package: "g++" },
     Tool { any_of: &["curl"], package: "curl" },
     Tool { any_of: &["lftp"], package: "lftp" },
+    Tool { any_of: &["openssl"], package: "openssl" },
+    Tool { any_of: &["sslscan"], package: "sslscan" },
+    Tool { any_of: &["pebble"], package: "pebble" },
     Tool { any_of: &["tnftp"], package: "tnftp" },
     Tool { any_of: &["inetutils-ftp"], package: "inetutils-ftp" },
     Tool { any_of: &["python3"], package: "python3" },
     Tool { any_of: &["groff"], package: "groff-base" },
     Tool { any_of: &["man"], package: "man-db" },
     Tool { any_of: &["ip"], package: "iproute2" },
+    Tool { any_of: &["nft"], package: "nftables" },
+    Tool { any_of: &["miniupnpd"], package: "miniupnpd" },
     Tool { any_of: &["useradd"], package: "passwd" },
     Tool {
         any_of: &[
