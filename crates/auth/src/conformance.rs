@@ -11,6 +11,7 @@ pub(crate) fn attempt(name: &str, password: &str) -> Attempt {
         service: "no-such-service-here".to_owned(),
         name: name.into(),
         password: Secret::new(password.into()),
+        is_proven: false,
         peer: [192, 0, 2, 1].into(),
         reverse_lookup: false,
         open_session: false,

@@ -15,6 +15,7 @@ pub mod pam;
 pub mod shared;
 pub mod source;
 pub mod users;
+pub mod verifier;
 
 #[cfg(test)]
 mod conformance;

@@ -34,7 +34,8 @@ impl Source for Pam {
             tty: "ftp",
             ruser: &attempt.name,
         };
-        Some(match pam::authenticate(request) {
+        let judged = if attempt.is_proven { pam::admit(request) } else { pam::authenticate(request) };
+        Some(match judged {
             // A module may have replaced the name; from here on only the new one counts.
             Ok(verified) => come_in(verified, attempt.open_session, &rhost),
             Err(refusal) => judge(&refusal, fault.as_deref()),
@@ -143,6 +144,13 @@ mod tests {
         assert_eq!(reason(&at("wharf-rule", "root")), Some(Reason::Rule));
         assert_eq!(reason(&at("wharf-unix", "root")), Some(Reason::Credentials));
         assert_eq!(reason(&at("wharf-missing", "root")), Some(Reason::Broken));
+        // Whom a certificate has proven is asked for no password, and is held to the account's rules all the same.
+        let proven = |service: &str| {
+            let attempt = Attempt { service: service.to_owned(), is_proven: true, ..attempt("root", "") };
+            verdict(&Pam, &attempt).unwrap()
+        };
+        assert!(matches!(proven("wharf-unix"), Verdict::Proven { account: Some(_), .. }));
+        assert_eq!(reason(&proven("wharf-rule")), Some(Reason::Rule));
     }
 
     #[test]

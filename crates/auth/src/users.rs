@@ -25,7 +25,11 @@ impl Source for VirtualUsers {
             // Security: a file that cannot be read may know this name; PAM's account of the same name is another's.
             Err(fault) => return Some(refused(Reason::Broken, fault.to_string())),
         };
-        match users.verify(&attempt.name, &attempt.password) {
+        let answer = match attempt.is_proven {
+            true => users.find(&attempt.name),
+            false => users.verify(&attempt.name, &attempt.password),
+        };
+        match answer {
             Answer::NoSuchUser => None,
             Answer::WrongPassword => {
                 Some(refused(Reason::Credentials, format!("not the password in {}", path.display())))
@@ -95,6 +99,18 @@ mod tests {
         assert_eq!(reason("anna", "wrong"), Some(Reason::Credentials));
         assert_eq!(reason("lost", "!"), Some(Reason::Rule));
         assert_eq!(with_file("root", "rosebud", file.path()), None, "another source may know root");
+    }
+
+    #[test]
+    fn a_name_that_a_certificate_has_proven_needs_no_password_and_must_not_be_locked() {
+        let file = one_user();
+        let told = |name: &str| {
+            let users_file = Some(serde_bytes::ByteBuf::from(file.path().as_os_str().as_bytes()));
+            verdict(&VirtualUsers, &Attempt { users_file, is_proven: true, ..attempt(name, "") })
+        };
+        assert!(matches!(told("anna"), Some(Verdict::Virtual(_))));
+        assert!(matches!(told("lost"), Some(Verdict::Refused { reason: Reason::Rule, .. })));
+        assert_eq!(told("root"), None);
     }
 
     #[test]

@@ -8,29 +8,40 @@
 
 #![forbid(unsafe_code)]
 
+mod acme;
 mod address;
 mod carry;
+mod cert_dir;
+mod cert_user;
 mod chapter;
 mod check;
 mod describe;
 mod explain;
 mod kind;
 mod load;
+mod nat;
 mod problem;
+mod proxies;
 mod read;
 pub mod render;
 mod site;
 mod spelling;
 mod table;
 
+pub use acme::{AcmeChallenge, AcmeOrder};
 pub use address::BadAddress;
+pub use cert_dir::{MOST_CERTIFICATES, certificate_pairs};
+pub use cert_user::{BadRule, CertUsers};
 pub use chapter::*;
 pub use check::check;
 pub use describe::describe;
 pub use explain::explain;
 pub use kind::Kind;
+pub use kind::switch::Switch;
 pub use load::{FILE_LIMIT, Source, load, load_over};
+pub use nat::{ForNetwork, MOST_MAPPED, PortMapping, Server};
 pub use problem::{Problem, Severity};
+pub use proxies::Network;
 pub use read::{Loaded, Setting, parse};
 pub use site::check_site;
 pub use spelling::nearest;

@@ -38,7 +38,7 @@ fn no_option_of_vsftpd_is_missing() {
 fn every_type_is_that_of_vsftpd() {
     for entry in entries() {
         let kinds: &[Kind] = match entry.kind {
-            "bool" => &[Kind::Bool],
+            "bool" => &[Kind::Bool, Kind::Switch],
             "int" => &[Kind::Int, Kind::Long, Kind::Port],
             "octal" => &[Kind::Octal],
             "string" => &[Kind::Text, Kind::List],

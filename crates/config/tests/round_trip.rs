@@ -9,6 +9,7 @@ use wharf_config::{Config, Kind, Row, check, describe, parse, rows};
 fn value_of(row: &'static Row) -> BoxedStrategy<Vec<u8>> {
     match row.kind {
         Kind::Bool => prop_oneof!["YES", "NO", "true", "0"].prop_map(String::into_bytes).boxed(),
+        Kind::Switch => prop_oneof!["YES", "NO", "auto"].prop_map(String::into_bytes).boxed(),
         Kind::Int => any::<u32>().prop_map(|value| value.to_string().into_bytes()).boxed(),
         Kind::Long => any::<u64>().prop_map(|value| value.to_string().into_bytes()).boxed(),
         Kind::Port => any::<u16>().prop_map(|value| value.to_string().into_bytes()).boxed(),

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use bstr::BString;
 use wharf_config::{Config, Severity, Source};
 use wharf_daemon::monitor::{self, Share, Site};
+use wharf_daemon::own;
 use wharf_ipc::auth::SharedAccount;
+use wharf_ipc::own::Own;
 use wharf_proto::secret::Secret;
 
 /// Tried in this order when no file is named.
@@ -17,10 +19,13 @@ const DEFAULT_FILES: [&str; 2] = ["/etc/wharfd.conf", "/etc/vsftpd.conf"];
 const USAGE: &str = "\
 usage: wharfd [FILE | -oNAME=VALUE | -v] ...        serve a site as vsftpd does
        wharfd share DIR [--port N] [--write]        share a folder, no root needed
-                    [--user NAME --password-file F]
+                    [--user NAME --password-file F] [--no-tls]
        wharfd check [FILE | -oNAME=VALUE] ...       read a configuration, say what is wrong and what it does
        wharfd explain OPTION                        the manual text of one option
        wharfd user add|passwd|list|remove ...       users of a file beside PAM; 'wharfd user help' says more
+       wharfd status [FILE | -oNAME=VALUE] ...      what the running server listens on, tells and has mapped
+       wharfd doctor [FILE | -oNAME=VALUE] [--json] can clients reach this server, and if not, why not
+       wharfd doctor --probe HOST[:PORT]            the same from outside; 'wharfd doctor --help' says more
        wharfd shadow --old HOST:PORT --new HOST:PORT SCRIPT
                                                     where two servers answer one dialogue differently
        wharfd --explain-sandbox                     what each process may do on this machine";
@@ -38,6 +43,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("explain") => explain(rest),
         Some("user") => crate::user::run(rest),
         Some("shadow") => crate::shadow::run(rest),
+        Some("status") => status(rest),
+        Some("doctor") => doctor(rest),
         Some("--explain-sandbox") => {
             print!("{}", wharf_os::sandbox::explain());
             ExitCode::SUCCESS
@@ -101,6 +108,7 @@ fn check(arguments: &[OsString]) -> ExitCode {
         Ok(loaded) => {
             let mut problems = loaded.check();
             problems.extend(loaded.check_site());
+            problems.extend(monitor::verifier::check(&loaded.config));
             problems.splice(0..0, loaded.problems);
             problems.iter().for_each(|problem| println!("{problem}"));
             println!("{}", wharf_config::describe(&loaded.config));
@@ -108,6 +116,45 @@ fn check(arguments: &[OsString]) -> ExitCode {
             if bad { ExitCode::from(UNUSABLE) } else { ExitCode::SUCCESS }
         }
     }
+}
+
+/// The exit status of a service that does not run (LSB).
+const NOT_RUNNING: u8 = 3;
+
+fn status(arguments: &[OsString]) -> ExitCode {
+    let sources = match sources(arguments) {
+        Ok(sources) => sources,
+        Err(status) => return status,
+    };
+    // A configuration that cannot be read is no reason not to look at the usual place.
+    let named = wharf_config::load(&sources).ok().and_then(|loaded| monitor::status::path(&loaded.config));
+    let path = named.unwrap_or_else(|| monitor::status::USUAL.into());
+    match monitor::status::show(&path) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            eprintln!("wharfd status: {text}");
+            ExitCode::from(NOT_RUNNING)
+        }
+    }
+}
+
+fn doctor(arguments: &[OsString]) -> ExitCode {
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{}", wharf_daemon::doctor::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    wharf_daemon::doctor::run(arguments, |named| {
+        let sources = sources(named).map_err(|_| Vec::new())?;
+        let loaded = wharf_config::load(&sources)?;
+        let problems = loaded.check();
+        match problems.iter().any(|problem| problem.severity == Severity::Error) {
+            true => Err(problems),
+            false => Ok(loaded.config),
+        }
+    })
 }
 
 fn explain(arguments: &[OsString]) -> ExitCode {
@@ -140,7 +187,7 @@ fn share(arguments: &[OsString]) -> ExitCode {
 }
 
 fn read_share(arguments: &[OsString]) -> Result<Share, String> {
-    let (mut folder, mut port, mut write) = (None, 2121_u16, false);
+    let (mut folder, mut port, mut write, mut tls) = (None, 2121_u16, false, true);
     let (mut user, mut password_file) = (None, None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -152,6 +199,7 @@ fn read_share(arguments: &[OsString]) -> Result<Share, String> {
                 )?;
             }
             Some("--write") => write = true,
+            Some("--no-tls") => tls = false,
             Some("--user") => user = Some(value()?.clone()),
             Some("--password-file") => password_file = Some(PathBuf::from(value()?)),
             Some(option) if option.starts_with('-') => {
@@ -167,12 +215,16 @@ fn read_share(arguments: &[OsString]) -> Result<Share, String> {
         return Err(format!("{} is not a folder", folder.display()));
     }
     let login = login(user, password_file.as_deref())?;
-    let config = share_config(&folder, port, write, login.is_some())?;
+    let certificate = tls
+        .then(own::certificate)
+        .transpose()
+        .map_err(|text| format!("{text}\n  (or share without encryption: --no-tls)"))?;
+    let config = share_config(&folder, port, write, login.is_some(), certificate.as_ref())?;
     let account = whose_rights(&folder)?;
     if let (true, Some(account)) = (write, &account) {
         can_be_written(&folder, account)?;
     }
-    Ok(Share { account, folder, config, login })
+    Ok(Share { account, folder, config, login, fingerprint: certificate.map(|own| own.fingerprint) })
 }
 
 /// Root promises no writing that the rights it shares with do not allow.
@@ -211,7 +263,13 @@ fn login(user: Option<OsString>, password_file: Option<&Path>) -> Result<Option<
 }
 
 /// The options of the command line as options of the table, so that one mechanism enforces both.
-fn share_config(folder: &Path, port: u16, write: bool, login: bool) -> Result<Config, String> {
+fn share_config(
+    folder: &Path,
+    port: u16,
+    write: bool,
+    login: bool,
+    certificate: Option<&Own>,
+) -> Result<Config, String> {
     let yes = |on: bool| if on { "YES" } else { "NO" };
     let mut text = format!(
         "listen=NO\nlisten_ipv6=YES\nlisten_port={port}\nanonymous_enable={}\nlocal_enable={}\nwrite_enable={}\n\
@@ -224,6 +282,17 @@ fn share_config(folder: &Path, port: u16, write: bool, login: bool) -> Result<Co
         write = yes(write && !login),
     )
     .into_bytes();
+    if let Some(own) = certificate {
+        // Offered to all and demanded of nobody: the simplest clients come, too.
+        text.extend_from_slice(
+            format!(
+                "ssl_enable=YES\nrsa_cert_file={}\nrsa_private_key_file={}\nallow_anon_ssl=YES\n\
+                 force_local_logins_ssl=NO\nforce_local_data_ssl=NO\nrequire_ssl_reuse=AUTO\n",
+                own.certificate, own.key
+            )
+            .as_bytes(),
+        );
+    }
     text.extend_from_slice(b"anon_root=");
     text.extend_from_slice(folder.as_os_str().as_bytes());
     text.push(b'\n');

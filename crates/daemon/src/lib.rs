@@ -4,7 +4,11 @@
 //! and never used by the two roles of this room.
 #![forbid(unsafe_code)]
 
+pub mod doctor;
 pub mod listener;
+pub mod mapper;
 pub mod monitor;
 mod outbox;
+pub mod own;
+pub mod surroundings;
 mod terms;

@@ -32,6 +32,7 @@ fn role(mut inherited: Inherited) -> ExitCode {
     match role.as_str() {
         "session" => return wharf_session::run(&mut inherited),
         "resolver" => return resolver::run(&mut inherited),
+        "keymaker" => return wharf_keyholder::own::run(&mut inherited),
         _ => {}
     }
     let monitor = match inherited.require("monitor") {
@@ -43,7 +44,10 @@ fn role(mut inherited: Inherited) -> ExitCode {
     };
     match role.as_str() {
         "listener" => wharf_daemon::listener::run(monitor),
+        "mapper" => wharf_daemon::mapper::run(monitor),
         "keyholder" => wharf_keyholder::run(monitor),
+        "acme" => wharf_acme::run(monitor),
+        "verifier" => wharf_auth::verifier::run(monitor),
         "broker" => wharf_storage::broker::run(monitor),
         "auth" => wharf_auth::run(monitor),
         unknown => {

@@ -11,6 +11,7 @@ pub(crate) fn terms(config: &Config) -> Terms {
         pasv_max_port: data.pasv_max_port,
         bind_retries: data.bind_retries,
         accept_timeout: limits.accept_timeout,
+        pasv_wait_timeout: config.wharf.pasv_wait_timeout,
         connect_timeout: limits.connect_timeout,
         port_promiscuous: data.port_promiscuous,
         source_port: if data.connect_from_port_20 { data.ftp_data_port } else { 0 },

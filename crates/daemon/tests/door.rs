@@ -153,3 +153,69 @@ fn a_list_that_cannot_be_read_lets_nobody_in() {
     assert!(!door.is_let_in("127.0.0.2"));
     door.site.server.wait_for("hosts.deny");
 }
+
+#[test]
+fn tls_of_such_a_file_holds_for_those_clients_alone() {
+    needs_root!();
+    let has_openssl = wharf_testkit::has("openssl");
+    if !has_openssl {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (cert, key) = (place.path().join("cert.pem"), place.path().join("key.pem"));
+    let made = wharf_testkit::run(
+        Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+            ])
+            .args(["ec_paramgen_curve:prime256v1", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&cert),
+        "",
+    );
+    assert!(made.success, "{}", made.stderr);
+    let door = door_with(
+        "vsftpd: 127.0.0.2: setenv VSFTPD_LOAD_CONF PLACE/old.conf\n\
+         vsftpd: 127.0.0.3: setenv VSFTPD_LOAD_CONF PLACE/name.conf\n\
+         vsftpd: 127.0.0.5: setenv VSFTPD_LOAD_CONF PLACE/bad.conf\n",
+        "",
+        &[
+            "ssl_enable=YES",
+            "allow_anon_ssl=YES",
+            &format!("rsa_cert_file={}", cert.display()),
+            &format!("rsa_private_key_file={}", key.display()),
+        ],
+        |place| {
+            fs::write(place.join("old.conf"), "ssl_tlsv1_3=NO\n").unwrap();
+            fs::write(place.join("name.conf"), "ssl_sni_hostname=ftp.example\n").unwrap();
+            let authorities = place.join("nothing.pem");
+            fs::write(&authorities, "nothing").unwrap();
+            let bad = format!("validate_cert=YES\nca_certs_file={}\n", authorities.display());
+            fs::write(place.join("bad.conf"), bad).unwrap();
+        },
+    );
+    let version = |address: &str, name: &str| {
+        let mut client = Command::new("openssl");
+        client.args(["s_client", "-starttls", "ftp", "-servername", name, "-bind", &format!("{address}:0")]);
+        client.args(["-connect", &format!("{address}:{}", door.site.address.port())]);
+        let said = wharf_testkit::run(&mut client, "").stdout;
+        said.lines().find_map(|line| line.strip_prefix("New, ").map(str::to_owned)).unwrap_or_default()
+    };
+    assert!(version("127.0.0.4", "any.example").starts_with("TLSv1.3"));
+    assert!(version("127.0.0.2", "any.example").starts_with("TLSv1.2"));
+    assert!(version("127.0.0.3", "ftp.example").starts_with("TLSv1.3"));
+    assert_eq!(version("127.0.0.3", "any.example"), "(NONE), Cipher is (NONE)");
+    let mut bad = Dialogue::over(door.from("127.0.0.5"));
+    let told = bad.reply().text().to_owned();
+    assert!(told.starts_with("500 OOPS: SSL: could not load verify file: "), "{told}");
+}

@@ -6,11 +6,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
 
 use std::fs;
+use std::io::{BufRead, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
 use wharf_testkit::{PATIENCE, Signal, Site, SiteBuilder, has, is_root, kill_at_once, needs_root, run};
 
 /// A certificate and its key, as `openssl` makes them.
@@ -268,4 +270,86 @@ fn a_keyholder_that_dies_is_replaced_with_the_same_keys() {
         // The files may be gone by then: what is in force is still open.
         let _ = fs::remove_file(&served.key);
     }
+}
+
+/// The octets of a private key of P-256, as `openssl` tells them.
+fn secret(key: &Path) -> Vec<u8> {
+    let said = run(Command::new("openssl").args(["pkey", "-noout", "-text", "-in"]).arg(key), "").stdout;
+    let from = said.find("priv:").unwrap() + 5;
+    let to = said.find("pub:").unwrap();
+    let digits: String = said[from..to].chars().filter(char::is_ascii_hexdigit).collect();
+    let octets: Vec<u8> = (0..digits.len() / 2)
+        .map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap())
+        .collect();
+    octets.last_chunk::<32>().unwrap().to_vec()
+}
+
+/// Tells whether a process has some octets in its memory, in either order; `None` when it cannot be read.
+fn holds(pid: u32, secret: &[u8]) -> Option<bool> {
+    use std::os::unix::fs::FileExt;
+    let backwards: Vec<u8> = secret.iter().rev().copied().collect();
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut read_anything = false;
+    for line in maps.lines().filter(|line| line.contains(" r")) {
+        let (from, to) = line.split(' ').next()?.split_once('-')?;
+        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+        let mut octets = vec![0; usize::try_from(to - from).ok()?.min(256 << 20)];
+        // Some of the kernel's own pages cannot be read.
+        if memory.read_exact_at(&mut octets, from).is_err() {
+            continue;
+        }
+        read_anything = true;
+        if octets.contains_str(secret) || octets.contains_str(&backwards) {
+            return Some(true);
+        }
+    }
+    read_anything.then_some(false)
+}
+
+/// Says a word to the server through a client, and tells whether it was answered.
+fn converse(client: &mut std::process::Child) -> bool {
+    let (Some(stdin), Some(stdout)) = (&mut client.stdin, client.stdout.take()) else { return false };
+    stdin.write_all(b"NOOP\r\n").is_ok()
+        && std::io::BufReader::new(stdout).lines().map_while(Result::ok).any(|line| line.contains("530"))
+}
+
+#[test]
+fn no_process_but_the_keyholder_ever_has_the_key_in_memory() {
+    needs_root!();
+    if !has("openssl") {
+        return;
+    }
+    let served = served(|builder| builder.set("allow_anon_ssl=YES"));
+    let secret = secret(&served.key);
+    // Handshakes of both versions have been signed, and a session is inside TLS.
+    for version in ["-tls1_2", "-tls1_3"] {
+        let mut client = Command::new("openssl");
+        client.args(["s_client", version, "-starttls", "ftp", "-connect", &served.site.address.to_string()]);
+        assert!(run(&mut client, "").stdout.contains("BEGIN CERTIFICATE"));
+    }
+    let mut inside = Command::new("openssl")
+        .args(["s_client", "-quiet", "-starttls", "ftp", "-connect", &served.site.address.to_string()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let answered = converse(&mut inside);
+    let keyholder = served.site.server.role("keyholder").first().copied().unwrap();
+    // The search finds what is there: else the rest would prove nothing.
+    let by_keyholder = holds(keyholder, &secret);
+    let mut others: Vec<u32> = served.site.server.family().into_iter().map(|(pid, _)| pid).collect();
+    others.push(served.site.server.pid());
+    others.retain(|pid| *pid != keyholder);
+    let by_others: Vec<_> = others.iter().map(|pid| (*pid, holds(*pid, &secret))).collect();
+    inside.kill().unwrap();
+    inside.wait().unwrap();
+    assert!(answered, "no answer came");
+    match by_keyholder {
+        None => return println!("skipped: this machine lets nobody read another process's memory"),
+        Some(found) => assert!(found, "the keyholder's own key is not found in its memory"),
+    }
+    assert!(!served.site.server.role("session").is_empty() && others.len() >= 3, "{others:?}");
+    assert!(by_others.iter().all(|(_, found)| *found == Some(false)), "{by_others:?}");
 }

@@ -48,11 +48,14 @@ impl Shared {
         // moment, would make it busy.
         let copied = run(Command::new("cp").arg(env!("CARGO_BIN_EXE_wharfd")).arg(&binary), "");
         assert!(copied.success, "{}", copied.stderr);
+        let state = place.path().join("state");
+        fs::create_dir(&state).unwrap();
         let mut command = Command::new(&binary);
+        command.env("XDG_STATE_HOME", &state);
         command.current_dir(place.path()).arg("share").arg(&folder);
         command.arg("--port").arg(ports.control().to_string()).args(arguments);
         if let Some(account) = &account {
-            for path in [&folder, &folder.join("hello.txt"), &place.path().join("password")] {
+            for path in [&folder, &folder.join("hello.txt"), &place.path().join("password"), &state] {
                 account.own(path);
             }
             command.uid(account.uid).gid(account.gid);
@@ -157,12 +160,104 @@ fn a_share_that_root_starts_has_the_rights_of_the_folders_owner() {
     let folder = account.home.clone();
     let ports = Ports::claim();
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    command.env("XDG_STATE_HOME", place.path());
     command.arg("share").arg(&folder).args(["--write", "--port", &ports.control().to_string()]);
     let mut server = Server::start(&mut command);
     server.wait_for("ftp://");
     let address = (Ipv4Addr::LOCALHOST, ports.control()).into();
     Dialogue::login(address, "anonymous", "x").give("STOR up", b"x");
     assert_eq!(fs::metadata(folder.join("up")).unwrap().uid(), account.uid);
+}
+
+/// The fingerprint that was printed.
+fn fingerprint(shared: &mut Shared) -> String {
+    shared.server.wait_for("Ctrl-C ends it.");
+    let said = shared.server.output();
+    let is_one = |line: &&str| line.trim().len() == 95 && line.matches(':').count() == 31;
+    said.lines().find(is_one).unwrap_or_else(|| panic!("{said}")).trim().to_owned()
+}
+
+/// The fingerprint of the certificate that a client is shown.
+fn shown(shared: &Shared) -> String {
+    let mut client = Command::new("openssl");
+    client.args(["s_client", "-starttls", "ftp", "-connect", &shared.address.to_string()]);
+    let certificate = run(&mut client, "").stdout;
+    let told = run(Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256"]), &certificate);
+    told.stdout.trim().rsplit('=').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_share_offers_tls_with_a_certificate_that_is_made_once() {
+    let mut shared = Shared::new(&["--write"]);
+    if !has("openssl") || !has("curl") {
+        return;
+    }
+    let printed = fingerprint(&mut shared);
+    assert_eq!(shown(&shared), printed);
+    let state = shared.place.path().join("state/wharf");
+    let mode = |name: &str| fs::metadata(state.join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("share.key"), mode("share.crt")), (0o600, 0o644));
+    // Encrypted and not, as the client likes.
+    for tls in [&["--ssl-reqd", "--insecure"][..], &[]] {
+        let got = shared.curl(tls, "hello.txt");
+        assert_eq!(got.stdout, "hello\n", "{got:?}");
+        let file = shared.place.path().join("up");
+        fs::write(&file, "up").unwrap();
+        let sent = shared.curl(&[tls, &["--upload-file", file.to_str().unwrap()]].concat(), "up");
+        assert!(sent.success, "{sent:?}");
+    }
+    // Whoever compares: curl believes exactly this certificate.
+    let pinned = ["--ssl-reqd", "--cacert", state.join("share.crt").to_str().unwrap()].map(str::to_owned);
+    let got = run(
+        Command::new("curl")
+            .args(["--silent", "--show-error"])
+            .args(pinned)
+            .arg(format!("ftp://localhost:{}/hello.txt", shared.address.port())),
+        "",
+    );
+    assert_eq!(got.stdout, "hello\n", "{got:?}");
+
+    // Another start, with the same place for what is kept, has the same certificate.
+    let ports = Ports::claim();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    command.env("XDG_STATE_HOME", shared.place.path().join("state")).arg("share").arg(&shared.folder);
+    command.args(["--port", &ports.control().to_string()]);
+    let mut second = Server::start(&mut command);
+    second.wait_for(&printed);
+}
+
+#[test]
+fn an_ordinary_users_certificate_is_the_users() {
+    needs_root!();
+    let mut shared = Shared::as_user(&[]);
+    let printed = fingerprint(&mut shared);
+    if has("openssl") {
+        assert_eq!(shown(&shared), printed);
+    }
+    let key = fs::metadata(shared.place.path().join("state/wharf/share.key")).unwrap();
+    assert_eq!(key.uid(), shared._account.as_ref().unwrap().uid);
+}
+
+#[test]
+fn a_share_without_encryption_says_so_and_keeps_nothing() {
+    let mut shared = Shared::new(&["--no-tls"]);
+    shared.server.wait_for("Nothing is encrypted");
+    assert_eq!(fs::read_dir(shared.place.path().join("state")).unwrap().count(), 0);
+    let mut dialogue = Dialogue::login(shared.address, "anonymous", "x");
+    dialogue.ask("AUTH TLS", 500);
+}
+
+#[test]
+fn a_place_that_keeps_nothing_is_named_with_what_to_try() {
+    let place = open_place();
+    let file = place.path().join("file");
+    fs::write(&file, "").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    command.env("XDG_STATE_HOME", &file).arg("share").arg(place.path());
+    let outcome = run(&mut command, "");
+    assert!(!outcome.success);
+    let said = format!("wharfd share: {}/wharf: ", file.display());
+    assert!(outcome.stderr.starts_with(&said) && outcome.stderr.contains("--no-tls"), "{outcome:?}");
 }
 
 #[test]
@@ -268,7 +363,7 @@ fn a_port_below_1024_is_explained_to_an_ordinary_user() {
         return;
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
-    let outcome = run(command.args(["share", "/tmp", "--port", "21"]), "");
+    let outcome = run(command.args(["share", "/tmp", "--port", "21", "--no-tls"]), "");
     assert!(!outcome.success);
     assert!(outcome.stderr.contains("21"), "{outcome:?}");
 }

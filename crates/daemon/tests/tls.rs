@@ -4,75 +4,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
 
+mod secured;
+
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-use wharf_testkit::{Account, Outcome, PamService, Site, SiteBuilder, has, needs_root, run};
-
-struct Secured {
-    site: Site,
-    account: Account,
-    _pam: PamService,
-}
-
-/// Makes a certificate for `localhost`, as `openssl` does it.
-fn certificate(at: &Path, kind: &[&str]) {
-    let made = run(
-        Command::new("openssl")
-            .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-newkey"])
-            .args(kind)
-            .arg("-keyout")
-            .arg(at.join("key.pem"))
-            .arg("-out")
-            .arg(at.join("cert.pem")),
-        "",
-    );
-    assert!(made.success, "{}", made.stderr);
-}
-
-fn secured(lines: &[&str]) -> Secured {
-    secured_by(&["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], lines)
-}
-
-fn secured_by(kind: &[&str], lines: &[&str]) -> Secured {
-    let builder: SiteBuilder = Site::builder(env!("CARGO_BIN_EXE_wharfd"));
-    let account = Account::make(builder.place());
-    let pam = PamService::make();
-    certificate(builder.place(), kind);
-    let (cert, key) = (builder.place().join("cert.pem"), builder.place().join("key.pem"));
-    let builder = builder
-        .local(&pam)
-        .set("ssl_enable=YES")
-        .set("write_enable=YES")
-        .set("xferlog_enable=YES")
-        .set(&format!("rsa_cert_file={}", cert.display()))
-        .set(&format!("rsa_private_key_file={}", key.display()));
-    let site = lines.iter().fold(builder, |builder, line| builder.set(line)).start();
-    Secured { site, account, _pam: pam }
-}
-
-impl Secured {
-    fn port(&self) -> String {
-        self.site.address.port().to_string()
-    }
-
-    fn curl(&self, arguments: &[&str], path: &str) -> Outcome {
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--ssl-reqd", "--disable-epsv", "--cacert"]);
-        curl.arg(self.site.place().join("cert.pem"));
-        curl.arg("--user").arg(format!("{}:{}", self.account.name, self.account.password));
-        curl.args(arguments).arg(format!("ftp://localhost:{}/{path}", self.port()));
-        run(&mut curl, "")
-    }
-}
-
-/// Octets that no two places of are alike.
-fn octets(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 + at / 251) as u8).collect()
-}
+use secured::{Secured, octets, secured, secured_by};
+use wharf_testkit::{Outcome, has, needs_root, run};
 
 #[test]
 fn curl_moves_files_both_ways_in_both_versions_and_resumes() {

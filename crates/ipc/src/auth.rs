@@ -28,6 +28,8 @@ pub struct Attempt {
     pub name: Vec<u8>,
     /// The password.
     pub password: Secret,
+    /// A certificate has proven the name: the password is not looked at, everything else is.
+    pub is_proven: bool,
     /// The peer's numeric address, for PAM_RHOST.
     pub peer: std::net::IpAddr,
     /// Whether PAM gets the peer's name, if it has one (`reverse_lookup_enable`).

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharf_proto::failure::Failure;
 use wharf_proto::path::VirtualPath;
 
-pub use wharf_proto::store::{Answer, Request};
+pub use wharf_proto::store::{Answer, Finished, Request};
 
 /// Monitor → broker: whom it serves and within which rules. The first message, exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,8 @@ pub struct Rules {
     pub may_set_mode: bool,
     /// Modification times may be changed.
     pub may_set_time: bool,
+    /// Symbolic links may be made (`symlink_enable`).
+    pub may_link: bool,
     /// Only what carries the other-read bit may be read or listed (`anon_world_readable_only`).
     pub world_readable_only: bool,
     /// Mode of new files before the umask (`file_open_mode`).
@@ -111,4 +113,37 @@ pub enum Started {
 pub struct NewLogin {
     /// Counts the logins of this broker, from 1.
     pub number: u64,
+}
+
+/// Broker → session, through the pipe of a task: how it ended.
+#[must_use]
+pub fn encode_finished(finished: &Finished) -> Vec<u8> {
+    // It holds no map and no length that is not known beforehand, so nothing can fail.
+    postcard::to_allocvec(finished).unwrap_or_default()
+}
+
+/// Takes back what [`encode_finished`] made; `None` for anything else, and for a pipe that ended without a word.
+#[must_use]
+pub fn decode_finished(octets: &[u8]) -> Option<Finished> {
+    match postcard::take_from_bytes(octets) {
+        Ok((finished, [])) => Some(finished),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_proto::store::Part;
+
+    #[test]
+    fn an_end_is_told_whole_or_not_at_all() {
+        let part = Part { start: 1, end: 2 };
+        let finished = Finished::Digest { part, octets: vec![7; 64] };
+        let octets = encode_finished(&finished);
+        assert_eq!(decode_finished(&octets), Some(finished));
+        assert_eq!(decode_finished(&octets[..octets.len() - 1]), None);
+        assert_eq!(decode_finished(&[octets, vec![0]].concat()), None);
+        assert_eq!(decode_finished(b""), None);
+    }
 }

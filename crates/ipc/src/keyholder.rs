@@ -57,6 +57,8 @@ pub enum ToKeyholder {
     Commit,
     /// A worker's link comes along; it says [`Question`] and hears [`Answer`].
     Worker,
+    /// What concerns ordered certificates; answered by [`FromKeyholder::Acme`].
+    Acme(crate::acme::Task),
 }
 
 /// Keyholder → monitor.
@@ -68,6 +70,8 @@ pub enum FromKeyholder {
     Loaded,
     /// Nothing changed.
     Refused(Refused),
+    /// How a task came out that concerns ordered certificates.
+    Acme(crate::acme::Done),
 }
 
 /// What everybody may know of a key.

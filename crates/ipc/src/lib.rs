@@ -8,12 +8,16 @@
 //! This room says what *can* be said. What is allowed *when* stands in each conversation's `Progress`.
 #![forbid(unsafe_code)]
 
+pub mod acme;
 pub mod auth;
 pub mod broker;
 pub mod keyholder;
 pub mod link;
 pub mod listener;
+pub mod mapper;
 pub mod monitor;
+pub mod own;
+pub mod verifier;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Monitor ↔ session worker, and monitor ↔ listener: configuration, logins, workers, the end.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use wharf_proto::ftp::server::policy::Class;
@@ -24,8 +24,6 @@ pub enum ToWorker {
         user_list: bool,
         /// `ca_certs_file` comes along.
         authorities: bool,
-        /// `pasv_address` as a number, when it was a host name.
-        passive_address: Option<std::net::Ipv4Addr>,
     },
     /// The link to the keyholder comes along, for [`Signatures`](crate::keyholder::Signatures). It is told before any
     /// certificate, and again when a keyholder died and another took its place. A link whose other end is closed means
@@ -39,7 +37,12 @@ pub enum ToWorker {
         /// The set is whole.
         is_last: bool,
     },
-    /// The answer to [`FromWorker::Knock`].
+    /// Our address outside, as it was looked up last; every session tells it from now on, where its rules say so.
+    Outside {
+        /// `None` while it is not known.
+        address: Option<Ipv4Addr>,
+    },
+    /// The answer to [`FromWorker::Knock`] and [`FromWorker::Host`].
     Admitted {
         /// Which session.
         session: SessionId,
@@ -87,8 +90,6 @@ pub enum Admission {
         user_list: bool,
         /// `ca_certs_file` comes along.
         authorities: bool,
-        /// `pasv_address` as a number, when it was a host name.
-        passive_address: Option<std::net::Ipv4Addr>,
     },
     /// Turn it away.
     Refused,
@@ -126,6 +127,14 @@ pub enum FromWorker {
         /// To which of our addresses.
         local: SocketAddr,
     },
+    /// Somebody says which of our hosts they mean (HOST), before they log in. Answered with [`ToWorker::Admitted`]:
+    /// [`Admission::WelcomeBy`], or [`Admission::Refused`] when there is none of the name.
+    Host {
+        /// Which session.
+        session: SessionId,
+        /// The name.
+        name: String,
+    },
     /// Somebody says who they are. One attempt at a time per session.
     Login {
         /// Which session.
@@ -135,13 +144,22 @@ pub enum FromWorker {
         /// The name as typed.
         #[serde(with = "serde_bytes")]
         name: Vec<u8>,
-        /// The password; the anonymous e-mail text.
-        password: Secret,
+        /// The password; the anonymous e-mail text. `None` asks whether the proof will do without one.
+        password: Option<Secret>,
+        /// What the peer proved in its handshake, where certificates log in (`cert_user_file`).
+        proof: Option<Box<crate::verifier::Proof>>,
     },
     /// An anonymous upload's file comes along: give it its configured owner and mode.
     ChangeOwner {
         /// Which session.
         session: SessionId,
+    },
+    /// A client on the public Internet was told a private address in 227. A worker says it once for each address.
+    Misled {
+        /// Where the client comes from.
+        peer: IpAddr,
+        /// What it was told.
+        announced: Ipv4Addr,
     },
     /// The control connection is closed.
     Gone {
@@ -160,6 +178,8 @@ pub enum Verdict {
         /// Why, for the log.
         detail: String,
     },
+    /// Not without a password: the answer only to an attempt that has none.
+    NeedsPassword,
     /// The site is broken for this user: `500 OOPS:` with this text, then the end.
     Oops {
         /// vsftpd's words.
@@ -195,6 +215,11 @@ pub enum ToListener {
         /// The number of its first session, when this is its first configuration: no number of an earlier listener is
         /// given again.
         first: SessionId,
+    },
+    /// A socket that listens already comes along (socket activation). It is told before the first configuration.
+    Given {
+        /// Data connections come there, and not control connections.
+        is_data: bool,
     },
     /// A control connection that was accepted by somebody else comes along (inetd).
     Adopt,
@@ -232,6 +257,8 @@ pub struct Terms {
     pub bind_retries: u32,
     /// `accept_timeout`, in seconds; 0 is for ever.
     pub accept_timeout: u32,
+    /// `pasv_wait_timeout`, in seconds; 0 is not at all.
+    pub pasv_wait_timeout: u32,
     /// `connect_timeout`, in seconds; 0 is for ever.
     pub connect_timeout: u32,
     /// `port_promiscuous`.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_ipc::link::{Link, scratch};
-use wharf_ipc::{SessionId, auth, broker, keyholder, listener, monitor};
+use wharf_ipc::{SessionId, acme, auth, broker, keyholder, listener, mapper, monitor, verifier};
 use wharf_os::channel::Channel;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::secret::Secret;
@@ -43,6 +43,15 @@ proptest! {
         let _ = arrives::<broker::Request>(&octets);
         let _ = arrives::<broker::Answer>(&octets);
         let _ = arrives::<broker::Start>(&octets);
+        let _ = broker::decode_finished(&octets);
+        let _ = arrives::<acme::ToAcme>(&octets);
+        let _ = arrives::<acme::FromAcme>(&octets);
+        let _ = arrives::<acme::Question>(&octets);
+        let _ = arrives::<acme::Answer>(&octets);
+        let _ = arrives::<mapper::ToMapper>(&octets);
+        let _ = arrives::<mapper::Report>(&octets);
+        let _ = arrives::<verifier::Question>(&octets);
+        let _ = arrives::<verifier::Answer>(&octets);
         let _ = arrives::<keyholder::ToKeyholder>(&octets);
         let _ = arrives::<keyholder::FromKeyholder>(&octets);
         let _ = arrives::<keyholder::Question>(&octets);
@@ -55,7 +64,8 @@ proptest! {
             session: SessionId::FIRST,
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             name,
-            password: Secret::new(password),
+            password: Some(Secret::new(password)),
+            proof: None,
         });
     }
 

@@ -6,8 +6,10 @@
 //! reads them. TLS itself is spoken in the room `transport`.
 #![forbid(unsafe_code)]
 
+mod acme;
 mod keys;
 mod load;
+pub mod own;
 mod service;
 mod shape;
 

@@ -66,7 +66,7 @@ pub(crate) fn pair(
 }
 
 /// Wiped when dropped: a certificate's file may hold the key as well.
-fn octets(from: &Named) -> Result<Zeroizing<Vec<u8>>, Refused> {
+pub(crate) fn octets(from: &Named) -> Result<Zeroizing<Vec<u8>>, Refused> {
     // Allocated whole, because growing would leave copies behind.
     let mut octets = Zeroizing::new(vec![0; MAX_FILE + 1]);
     let mut length = 0;

@@ -15,11 +15,15 @@ use wharf_ipc::keyholder::{Answer, FromKeyholder, KeyId, MAX_PAIRS, Public, Ques
 use wharf_ipc::link::{Link, Received, scratch};
 use wharf_os::epoll::{Interest, Poller, Ready};
 
+use crate::acme::Acme;
 use crate::keys::Keys;
 use crate::load::{self, Named};
 
 /// The monitor's key in the poller; workers count from 1.
 const MONITOR: u64 = 0;
+
+/// The key of the acme role's link.
+const ACME: u64 = u64::MAX;
 
 /// Room for the longest question.
 const QUESTION_ROOM: usize = 1024;
@@ -34,6 +38,7 @@ pub struct Service {
     keys: Keys,
     loading: Option<Loading>,
     last_set: u32,
+    acme: Acme,
 }
 
 /// A set that is not whole yet.
@@ -66,6 +71,7 @@ impl Service {
             keys: Keys::default(),
             loading: None,
             last_set: 0,
+            acme: Acme::default(),
         })
     }
 
@@ -86,6 +92,7 @@ impl Service {
                         let Some(received) = self.monitor.receive(&mut buffer)? else { return Ok(()) };
                         self.obey(received)?;
                     }
+                    Ready { key: ACME, .. } => self.acme.hear(&self.poller),
                     Ready { key, .. } => self.hear(key),
                 }
             }
@@ -115,6 +122,10 @@ impl Service {
                     Ok(())
                 }
             },
+            ToKeyholder::Acme(task) => {
+                let done = self.acme.carry_out(task, received.descriptors, &self.poller, ACME)?;
+                done.map_or(Ok(()), |done| self.monitor.send(&FromKeyholder::Acme(done)))
+            }
             ToKeyholder::Begin { .. } => Err(broken("a set with an old number")),
             ToKeyholder::Start(_) => Err(broken("a second start")),
         }

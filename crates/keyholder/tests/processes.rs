@@ -143,7 +143,7 @@ fn server(inherited: &mut Inherited) -> ExitCode {
     let session = Site::new(certificates, &Settings::default()).unwrap().session().unwrap();
     let mut channel: Channel = session.accept_control();
     while channel.is_handshaking() {
-        let _ = channel.read_tls(&hear()).unwrap();
+        let _ = channel.shake(&hear()).unwrap();
         let mut out = Vec::new();
         channel.take_tls(&mut out);
         if !out.is_empty() {

@@ -20,6 +20,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod activation;
 pub mod beneath;
 pub mod channel;
 pub mod directory;

@@ -4,12 +4,18 @@
 //! and two splices cost less than `sendfile`, whose hidden pipe holds 64 KiB only; how big a pipe should be, and which
 //! thread may wait for a disk, is the session's business.
 
+mod cached;
+mod room;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::FallocateFlags;
-use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice};
+
+pub use cached::{Cached, Medium, all_cached, cached, read_cached};
+pub use room::{is_writable, room};
 
 /// The smallest pipe worth asking for: one page of the kernel's.
 const SMALLEST_PIPE: usize = 4096;
@@ -130,62 +136,6 @@ pub fn drain(pipe: impl AsFd, to: impl AsFd, len: usize) -> io::Result<Drained> 
 /// Sends up to `len` octets of a file to a socket and advances the offset; `End` is the end of the file.
 pub fn sendfile(socket: impl AsFd, file: impl AsFd, offset: &mut u64, len: usize) -> io::Result<Moved> {
     Moved::from(retry_on_intr(|| rustix::fs::sendfile(&socket, &file, Some(offset), len)))
-}
-
-/// Whether reading at a place of a file would wait for a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cached {
-    /// It is in memory, or there is nothing to read.
-    Yes,
-    /// A read would wait.
-    No,
-    /// The file system cannot tell; assume the worst.
-    Unknown,
-}
-
-/// Asks whether the octet at `offset` is in memory, without reading from the disk.
-///
-/// One octet speaks for its neighbourhood only: read-ahead usually brings much more, but may have been dropped in parts.
-pub fn cached(file: impl AsFd, offset: u64) -> Cached {
-    let mut octet = [0];
-    let asked = retry_on_intr(|| {
-        let mut buffers = [io::IoSliceMut::new(&mut octet)];
-        rustix::io::preadv2(&file, &mut buffers, offset, ReadWriteFlags::NOWAIT)
-    });
-    match asked {
-        Ok(_) => Cached::Yes,
-        Err(Errno::AGAIN) => Cached::No,
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) if lives_in_memory(&file) => Cached::Yes,
-        Err(_) => Cached::Unknown,
-    }
-}
-
-/// Reads what is in memory at a place of a file, without waiting for a disk.
-///
-/// `None` says that it would wait, or that nobody can tell. As with any read, fewer octets than there is room for need
-/// not mean the end.
-pub fn read_cached(file: impl AsFd, buffer: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
-    let asked = retry_on_intr(|| {
-        let mut buffers = [io::IoSliceMut::new(buffer)];
-        rustix::io::preadv2(&file, &mut buffers, offset, ReadWriteFlags::NOWAIT)
-    });
-    match asked {
-        Ok(read) => Ok(Some(read)),
-        Err(Errno::AGAIN) => Ok(None),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) if lives_in_memory(&file) => {
-            Ok(Some(retry_on_intr(|| rustix::io::pread(&file, &mut *buffer, offset))?))
-        }
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-fn lives_in_memory(file: impl AsFd) -> bool {
-    // As linux/magic.h has them.
-    const TMPFS: u64 = 0x0102_1994;
-    const RAMFS: u64 = 0x8584_58f6;
-    // The field's width differs between machines; the magic numbers have 32 bits.
-    rustix::fs::fstatfs(file).is_ok_and(|about| matches!(about.f_type as u64 & 0xffff_ffff, TMPFS | RAMFS))
 }
 
 /// Asks the kernel to fetch a part of a file; a hint, whose failure means nothing.
@@ -309,28 +259,6 @@ mod tests {
         assert_eq!(huge.capacity, fcntl_getpipe_size(&huge.read).unwrap());
         assert!(huge.capacity >= 64 * 1024);
         assert_eq!(Pipe::new(4096).unwrap().capacity, 4096);
-    }
-
-    #[test]
-    fn what_was_just_written_is_in_memory() {
-        assert_ne!(cached(file_with(b"fresh"), 0), Cached::No);
-        let memory = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
-        rustix::io::write(&memory, b"x").unwrap();
-        assert_eq!(cached(&memory, 0), Cached::Yes);
-        let (reader, _writer) = io::pipe().unwrap();
-        assert_eq!(cached(&reader, 0), Cached::Unknown);
-    }
-
-    #[test]
-    fn what_is_in_memory_is_read_at_its_place_and_the_end_is_zero() {
-        let memory = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
-        rustix::io::write(&memory, b"abcdef").unwrap();
-        let mut buffer = [0; 4];
-        assert_eq!(read_cached(&memory, &mut buffer, 1).unwrap(), Some(4));
-        assert_eq!(&buffer, b"bcde");
-        assert_eq!(read_cached(&memory, &mut buffer, 6).unwrap(), Some(0));
-        let (reader, _writer) = io::pipe().unwrap();
-        assert!(!matches!(read_cached(&reader, &mut buffer, 0), Ok(Some(_))));
     }
 
     #[test]

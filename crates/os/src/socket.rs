@@ -85,6 +85,23 @@ pub fn control_options(connection: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_socket_oobinline(&connection, true)?)
 }
 
+/// The shortest time without an acknowledgement that ends a connection: a cut of ten seconds must not.
+const LEAST_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Has the kernel probe a connection that has been silent for so long, and end it when nothing is acknowledged for twice
+/// that time, whether probes or data; what a listening socket has is passed on to its connections.
+///
+/// Routers forget silent connections, and a peer that was switched off says no goodbye.
+pub fn probe_silence(connection: impl AsFd, after: std::time::Duration) -> io::Result<()> {
+    let pause = (after / 4).max(std::time::Duration::from_secs(1));
+    sockopt::set_socket_keepalive(&connection, true)?;
+    sockopt::set_tcp_keepidle(&connection, after)?;
+    sockopt::set_tcp_keepintvl(&connection, pause)?;
+    sockopt::set_tcp_keepcnt(&connection, 4)?;
+    let patience = (after * 2).max(LEAST_PATIENCE).as_millis();
+    Ok(sockopt::set_tcp_user_timeout(&connection, u32::try_from(patience).unwrap_or(u32::MAX))?)
+}
+
 /// Asks routers for throughput on a data connection; a wish, whose failure means nothing.
 pub fn ask_for_throughput(connection: impl AsFd) {
     let _ = sockopt::set_ip_tos(&connection, THROUGHPUT);
@@ -210,6 +227,20 @@ mod tests {
             let error = stream.read(&mut [0]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         }
+    }
+
+    #[test]
+    fn connections_inherit_how_silence_is_probed() {
+        let listener = listening(any_port("127.0.0.1"), Family::Only).unwrap();
+        probe_silence(&listener, std::time::Duration::from_secs(60)).unwrap();
+        let _call = dial(any_port("127.0.0.1"), local_address(&listener).unwrap()).unwrap();
+        wait(&listener, Interest::Read);
+        let (connection, _) = accept(&listener).unwrap().unwrap();
+        assert!(sockopt::socket_keepalive(&connection).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&connection).unwrap().as_secs(), 60);
+        assert_eq!(sockopt::tcp_keepintvl(&connection).unwrap().as_secs(), 15);
+        assert_eq!(sockopt::tcp_keepcnt(&connection).unwrap(), 4);
+        assert_eq!(sockopt::tcp_user_timeout(&connection).unwrap(), 120_000);
     }
 
     #[test]

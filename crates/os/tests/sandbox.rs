@@ -261,7 +261,9 @@ fn each_forbidden_thing_is_refused_from_inside() {
         ("session", [&everyone[..], &network, &["stat-by-name"]].concat()),
         ("listener", [&everyone[..], &["read", "recvfrom", "stat-by-name"]].concat()),
         ("keyholder", [&everyone[..], &network, &["read", "recvfrom", "stat-by-name"]].concat()),
+        ("acme", [&everyone[..], &without(&network, &["accept"]), &["stat-by-name"]].concat()),
         ("broker", [without(&everyone, &beneath), network.to_vec(), vec!["recvfrom"]].concat()),
+        ("mapper", [without(&everyone, &["socket-udp"]), vec!["listen", "accept", "stat-by-name"]].concat()),
     ] {
         for deed in deeds {
             for who in ["as-nobody", "as-root"] {
@@ -326,7 +328,7 @@ fn landlock_holds_without_the_filter() {
         return;
     }
     let by = |role: &str, deed: &str| outcome("landlock-only", &[role, deed], &[]).expect(deed);
-    for role in ["session", "broker", "keyholder"] {
+    for role in ["session", "broker", "keyholder", "acme"] {
         for deed in ["openat", "openat-beneath", "mkdir", "mknod", "write-by-name", "connect", "bind"] {
             assert_eq!(by(role, deed), "EACCES", "{role} {deed}");
         }

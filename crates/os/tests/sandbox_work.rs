@@ -29,6 +29,7 @@ const ACTS: &[(&str, Act)] = &[
     ("runtime", runtime),
     ("listener", listener),
     ("keyholder", keyholder),
+    ("acme", acme),
     ("auth", auth),
     ("broker", broker),
 ];
@@ -38,6 +39,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_session_can_run_its_runtime", || works("runtime")),
     ("a_listener_can_accept_dial_and_hand_over", || works("listener")),
     ("a_keyholder_can_answer", || works("keyholder")),
+    ("acme_can_use_the_sockets_it_is_handed", || works("acme")),
     ("pam_can_do_its_work", || works("auth")),
     ("a_broker_has_the_rights_of_its_directory_and_no_others", a_broker_has_the_rights_of_its_directory),
 ];
@@ -192,6 +194,33 @@ fn listener(_: &mut Inherited, _: &[String]) -> Result<String, String> {
         ask_for_throughput(&connection);
         monitor.send(b"take this", &[connection.as_fd()])?;
         session.receive(&mut [0; 64], &mut Vec::new())?;
+        Ok(())
+    })
+}
+
+fn acme(_: &mut Inherited, _: &[String]) -> Result<String, String> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"roots").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut caller = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (monitor, ours) = Channel::pair().unwrap();
+    leave_root();
+    let _ = Sandbox::for_role(Role::Acme, &[]).enter().map_err(|e| e.to_string())?;
+    worked(|| {
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut [0; 5], 0)?;
+        monitor.send(b"connect", &[])?;
+        ours.receive(&mut [0; 64], &mut Vec::new())?;
+        let (connection, _) = wharf_os::socket::accept(&listener)?.expect("a caller waits");
+        let mut connection = TcpStream::from(connection);
+        rustix::net::sockopt::socket_error(&connection)??;
+        caller.write_all(b"GET")?;
+        let ready = &mut [rustix::event::PollFd::new(&connection, rustix::event::PollFlags::IN)];
+        rustix::event::poll(ready, None)?;
+        connection.read_exact(&mut [0; 3])?;
+        connection.write_all(b"200")?;
+        connection.shutdown(std::net::Shutdown::Write)?;
+        caller.read_exact(&mut [0; 3])?;
+        rustix::rand::getrandom(&mut [0_u8; 32], rustix::rand::GetRandomFlags::empty())?;
         Ok(())
     })
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::Instant;
 use wharf_ipc::SessionId;
+use wharf_ipc::broker::decode_finished;
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Granted, Verdict as MonitorVerdict};
 use wharf_proto::failure::Failure;
@@ -22,9 +23,9 @@ use wharf_proto::ftp::server::ask::{
     Ask, Attempt, Direction, Grant, Handshake, Move, Moved, NoConnection, NoHandshake, Outcome, Route,
     Secured, Step, Then, Verdict,
 };
-use wharf_proto::ftp::server::policy::Policy;
+use wharf_proto::ftp::server::policy::{Policy, Reuse};
 use wharf_proto::ftp::server::session::Session;
-use wharf_proto::store::{Answer, Fate, Request};
+use wharf_proto::store::{Answer, Fate, Finished, Request};
 use wharf_transport::{Flow, ServerSide};
 
 use crate::link::{AsyncLink, Scratch};
@@ -36,6 +37,9 @@ use crate::worker::Worker;
 
 /// How often a file that somebody else has locked is asked for again. The lock's end sends no signal.
 const LOCK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The most that tells how a task ended.
+const MOST_OF_AN_END: usize = 4096;
 
 /// How much longer than the listener's own limit we wait for its word about a dialled connection.
 const SLACK: Duration = Duration::from_secs(5);
@@ -54,6 +58,14 @@ pub(crate) struct Hands {
     connection: Option<Connection>,
     /// TLS of this session, once its control connection speaks it: data connections are told by it.
     pub(crate) tls: Option<Rc<ServerSide>>,
+    /// Whether the last data connection resumed the TLS session of this one, so that the next will be recognised by that.
+    resumes: bool,
+    /// Whether any data connection did: its client can, and with `require_ssl_reuse=AUTO` must from then on.
+    has_resumed: bool,
+    /// Whether the data connection comes through a shared port.
+    is_shared: bool,
+    /// Nobody has been recognised there yet.
+    is_missed: bool,
     /// What of the coming transfer was sent before it was waited for.
     ahead: u64,
     /// The login or its broker is gone: nothing can be done for this session any more.
@@ -64,7 +76,19 @@ type Broker = AsyncLink<Request, Answer>;
 
 impl Hands {
     pub(crate) fn new(session: SessionId) -> Self {
-        Self { session, broker: None, source: None, connection: None, tls: None, ahead: 0, lost: false }
+        Self {
+            session,
+            broker: None,
+            source: None,
+            connection: None,
+            tls: None,
+            resumes: false,
+            has_resumed: false,
+            is_shared: false,
+            is_missed: false,
+            ahead: 0,
+            lost: false,
+        }
     }
 
     /// Lets go of what a command opened and did not use up: with the file goes its lock.
@@ -84,6 +108,8 @@ impl Hands {
                 self.connection = Some(Connection::Clear(connection));
                 Ok(then(machine, Ok(())))
             }
+            // What is compressed is never done without waiting.
+            Ask::Move(wish, then) if machine.deflates().is_some() => Err(Ask::Move(wish, then)),
             Ask::Move(wish, then) => match self.move_at_once(worker, &wish) {
                 Some(moved) => Ok(then(machine, moved)),
                 None => Err(Ask::Move(wish, then)),
@@ -93,13 +119,16 @@ impl Hands {
     }
 
     fn move_at_once(&mut self, worker: &Worker, wish: &Move) -> Option<Moved> {
-        let (Some(Source::File(file)), Some(Connection::Clear(connection))) =
-            (&self.source, &self.connection)
-        else {
-            return None;
-        };
+        let Some(Source::File(file)) = &self.source else { return None };
         let begin = Instant::now();
-        match pump::send_small(&worker.scratch, wish, file, connection) {
+        let attempt = match &mut self.connection {
+            Some(Connection::Clear(connection)) => pump::send_small(&worker.scratch, wish, file, connection),
+            Some(Connection::Secure(secure)) => {
+                pump::send_small_secure(&worker.scratch, wish, file, secure)
+            }
+            None => return None,
+        };
+        match attempt {
             pump::Attempt::Over(octets, outcome) => {
                 // The data connection is closed before the peer reads how it ended.
                 self.let_go();
@@ -139,8 +168,13 @@ impl Hands {
             Ask::Expect(then) => {
                 self.connection = None;
                 let anyone = machine.policy().passive_from_anyone;
-                let port = worker.expect(self.session, anyone).await;
-                then(machine, port)
+                // A client that asks again was not recognised, perhaps because it did not resume this time.
+                self.resumes &= !self.is_missed;
+                let may_share = self.resumes && machine.protects_data();
+                let expected = worker.expect(self.session, anyone, may_share).await;
+                self.is_shared = expected.is_some_and(|expected| expected.is_shared);
+                self.is_missed = self.is_shared;
+                then(machine, expected)
             }
             Ask::ChangeOwner(then) => {
                 let done = match &self.source {
@@ -157,6 +191,8 @@ impl Hands {
             Ask::Secure(then) => then(machine, Secured { dropped: 0, handshake: Err(NoHandshake::Aborted) }),
             Ask::Clear(then) => then(machine, false),
             Ask::Protect(_, then) => then(machine, Err(NoHandshake::Aborted)),
+            Ask::Attend(then) => then(machine, None),
+            Ask::Host(_, then) => then(machine, None),
             Ask::Connect(_, then) => then(machine, Err(NoConnection::Failed)),
             Ask::Move(_, then) => then(machine, moved(0, Duration::ZERO, Outcome::NetworkFailed)),
         }
@@ -169,7 +205,9 @@ impl Hands {
         whose: &Whose,
         policy: Arc<Policy>,
     ) -> Verdict {
-        let (verdict, channel) = worker.login(self.session, whose, attempt).await;
+        let counts = policy.tls.is_some_and(|tls| tls.certificate_logins);
+        let proof = self.tls.as_ref().filter(|_| counts).and_then(|tls| tls.proof());
+        let (verdict, channel) = worker.login(self.session, whose, attempt, proof).await;
         self.take_in(verdict, channel, |overlay| worker.policy_of(overlay, policy))
     }
 
@@ -187,6 +225,7 @@ impl Hands {
             MonitorVerdict::Granted(granted) => granted,
             MonitorVerdict::Oops { text } => return Verdict::Oops(text),
             MonitorVerdict::Refused { .. } => return Verdict::Refused,
+            MonitorVerdict::NeedsPassword => return Verdict::NeedsPassword,
         };
         let broker = channel.and_then(|channel| Broker::new(Link::from(channel)).ok());
         let (Some(broker), Some(policy)) = (broker, policy(&granted.overlay)) else {
@@ -246,47 +285,63 @@ impl Hands {
         };
         let descriptor = received.descriptor();
         match (&received.message, descriptor) {
+            // A part of a file comes through a pipe, as a listing does, and so does the end of a task.
+            (Answer::Opened { .. }, Some(pipe)) if matches!(request, Request::OpenPart(..)) => {
+                self.source = Some(Source::Listing(Arc::new(pipe)));
+            }
             (Answer::Opened { .. } | Answer::OpenedForWriting(_), Some(file)) => {
                 self.source = Some(Source::File(Arc::new(file)));
             }
-            (Answer::Listing { .. }, Some(pipe)) => self.source = Some(Source::Listing(Arc::new(pipe))),
-            (Answer::Opened { .. } | Answer::OpenedForWriting(_) | Answer::Listing { .. }, None) => {
-                return broken;
-            }
+            (Answer::Listing { .. } | Answer::Begun, Some(pipe)) => self.source = Some(Source::Listing(Arc::new(pipe))),
+            (
+                Answer::Opened { .. } | Answer::OpenedForWriting(_) | Answer::Listing { .. } | Answer::Begun,
+                None,
+            ) => return broken,
             _ => {}
         }
         received.message
     }
 
     async fn collect(&mut self, most: usize) -> Vec<u8> {
-        let mut octets = Vec::new();
-        let Some(Source::Listing(pipe)) = self.source.take() else { return octets };
-        let Ok(pipe) = watch(pipe, Interest::READABLE) else { return octets };
-        let mut piece = vec![0; 64 * 1024];
-        while octets.len() < most {
-            let read =
-                pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *piece)?)).await;
-            match read {
-                Ok(read @ 1..) => octets.extend_from_slice(piece.get(..read).unwrap_or_default()),
-                _ => break,
-            }
-        }
-        octets.truncate(most);
-        octets
+        let Some(Source::Listing(pipe)) = self.source.take() else { return Vec::new() };
+        read_pipe(pipe, most).await
     }
 }
 
-/// Something that may take long and can be broken off: a connect or a transfer.
+/// Reads what comes through a pipe, at most so many octets.
+async fn read_pipe(pipe: Arc<OwnedFd>, most: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let Ok(pipe) = watch(pipe, Interest::READABLE) else { return octets };
+    let mut piece = vec![0; most.min(64 * 1024)];
+    while octets.len() < most {
+        let read = pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *piece)?)).await;
+        match read {
+            Ok(read @ 1..) => octets.extend_from_slice(piece.get(..read).unwrap_or_default()),
+            _ => break,
+        }
+    }
+    octets.truncate(most);
+    octets
+}
+
+/// Something that may take long and can be broken off: a connect, a transfer, a task of the broker.
 pub(crate) enum Work<'a> {
     Connect {
-        wait: Pin<Box<dyn Future<Output = Option<OwnedFd>> + 'a>>,
-        found: Option<OwnedFd>,
+        wait: Pin<Box<dyn Future<Output = Result<OwnedFd, NoConnection>> + 'a>>,
+        found: Result<OwnedFd, NoConnection>,
         then: Option<Then<Result<(), NoConnection>>>,
     },
     Protect {
         run: Pin<Box<dyn Future<Output = Protected> + 'a>>,
+        direction: Direction,
         outcome: Option<Protected>,
         then: Option<Then<Result<Handshake, NoHandshake>>>,
+    },
+    Attend {
+        /// Reads the task's pipe; dropping it closes that, and the broker ends the task.
+        run: Pin<Box<dyn Future<Output = Vec<u8>> + 'a>>,
+        ended: Vec<u8>,
+        then: Option<Then<Option<Finished>>>,
     },
     Move {
         run: Pin<Box<dyn Future<Output = Outcome> + 'a>>,
@@ -309,7 +364,7 @@ impl<'a> Work<'a> {
                 let wish = Move { at: wish.at + ahead, ..wish };
                 let progress = Rc::new(Cell::new(ahead));
                 let stall = machine.policy().data_timeout;
-                let run = transfer(worker, wish, hands, stall, Rc::clone(&progress));
+                let run = transfer(worker, (wish, machine.deflates()), hands, stall, Rc::clone(&progress));
                 Self::Move {
                     run,
                     progress,
@@ -319,20 +374,43 @@ impl<'a> Work<'a> {
                 }
             }
             Ask::Connect(route, then) => {
+                // One who was expected need not be the one who comes.
+                hands.is_shared &= route == Route::Shared;
                 let (accept, connect) = (machine.policy().accept_timeout, machine.policy().connect_timeout);
                 let wait: Pin<Box<dyn Future<Output = _>>> = match route {
-                    Route::Passive => Box::pin(worker.arrival(session, accept)),
+                    Route::Passive | Route::Shared => Box::pin(worker.arrival(session, accept)),
+                    Route::Active(to) if machine.is_anonymous() => {
+                        Box::pin(worker.dial_stranger(session, to, connect))
+                    }
                     Route::Active(to) => {
                         Box::pin(worker.dial(session, to, connect.map(|connect| connect + SLACK)))
                     }
                 };
-                Self::Connect { wait, found: None, then: Some(then) }
+                Self::Connect { wait, found: Err(NoConnection::Failed), then: Some(then) }
             }
             Ask::Protect(direction, then) => {
-                Self::Protect { run: protect(machine, hands, direction), outcome: None, then: Some(then) }
+                let run = protect(machine, hands, direction);
+                Self::Protect { run, direction, outcome: None, then: Some(then) }
+            }
+            Ask::Attend(then) => {
+                let pipe = hands.source.take();
+                let run = Box::pin(async {
+                    match pipe {
+                        Some(Source::Listing(pipe)) => read_pipe(pipe, MOST_OF_AN_END).await,
+                        _ => Vec::new(),
+                    }
+                });
+                Self::Attend { run, ended: Vec::new(), then: Some(then) }
             }
             // `Control` brings only those above.
-            _ => Self::Connect { wait: Box::pin(async { None }), found: None, then: None },
+            _ => {
+                let found = Err(NoConnection::Failed);
+                Self::Connect {
+                    wait: Box::pin(async move { found }),
+                    found: Err(NoConnection::Failed),
+                    then: None,
+                }
+            }
         }
     }
 
@@ -341,6 +419,7 @@ impl<'a> Work<'a> {
         match self {
             Self::Connect { wait, found, .. } => *found = wait.await,
             Self::Protect { run, outcome, .. } => *outcome = Some(run.await),
+            Self::Attend { run, ended, .. } => *ended = run.await,
             Self::Move { run, outcome, .. } => *outcome = run.await,
         }
     }
@@ -348,8 +427,16 @@ impl<'a> Work<'a> {
     /// How many octets have been moved so far.
     pub(crate) fn octets(&self) -> u64 {
         match self {
-            Self::Connect { .. } | Self::Protect { .. } => 0,
+            Self::Connect { .. } | Self::Protect { .. } | Self::Attend { .. } => 0,
             Self::Move { progress, .. } => progress.get(),
+        }
+    }
+
+    /// For how long they have been moving.
+    pub(crate) fn took(&self) -> Duration {
+        match self {
+            Self::Connect { .. } | Self::Protect { .. } | Self::Attend { .. } => Duration::ZERO,
+            Self::Move { begin, .. } => begin.elapsed(),
         }
     }
 
@@ -357,20 +444,33 @@ impl<'a> Work<'a> {
     pub(crate) fn answer(&mut self, machine: &mut Session, hands: &mut Hands) -> Step {
         match self {
             Self::Connect { found, then, .. } => {
-                let connected = found.take();
-                let answer = if connected.is_some() { Ok(()) } else { Err(NoConnection::Failed) };
-                hands.connection = connected.map(Connection::Clear);
+                let connected = std::mem::replace(found, Err(NoConnection::Failed));
+                hands.is_missed &= connected.is_err();
+                let answer =
+                    connected.map(|connection| hands.connection = Some(Connection::Clear(connection)));
                 then.take().map_or(Step::End, |then| then(machine, answer))
             }
-            Self::Protect { outcome, then, .. } => {
+            Self::Protect { outcome, direction, then, .. } => {
                 let answer = match outcome.take().unwrap_or(Err(NoHandshake::Aborted)) {
                     Ok((secure, handshake)) => {
+                        // Some clients use a ticket of TLS 1.3 once, and an upload brings no fresh one.
+                        let is_renewed = *direction == Direction::Download || handshake.version != "TLSv1.3";
+                        hands.resumes = handshake.resumed && is_renewed;
+                        hands.has_resumed |= handshake.resumed;
                         hands.connection = Some(Connection::Secure(secure));
                         Ok(handshake)
                     }
-                    Err(failure) => Err(failure),
+                    Err(failure) => {
+                        hands.resumes = false;
+                        Err(failure)
+                    }
                 };
                 then.take().map_or(Step::End, |then| then(machine, answer))
+            }
+            Self::Attend { ended, then, .. } => {
+                // A pipe that ends without a word: the broker is gone.
+                let answer = decode_finished(ended).unwrap_or(Finished::Failed(Failure::Broken));
+                then.take().map_or(Step::End, |then| then(machine, Some(answer)))
             }
             Self::Move { progress, begin, outcome, then, .. } => {
                 let answer = moved(progress.get(), begin.elapsed(), *outcome);
@@ -391,6 +491,10 @@ impl<'a> Work<'a> {
                 *outcome = Some(Err(NoHandshake::Aborted));
                 self.answer(machine, hands)
             }
+            Self::Attend { run, then, .. } => {
+                *run = Box::pin(std::future::pending());
+                then.take().map_or(Step::End, |then| then(machine, None))
+            }
             Self::Move { run, outcome, .. } => {
                 // Dropping the transfer closes the data connection before the peer reads 426.
                 *run = Box::pin(std::future::pending());
@@ -403,7 +507,7 @@ impl<'a> Work<'a> {
 
 fn transfer<'a>(
     worker: &'a Rc<Worker>,
-    wish: Move,
+    (wish, level): (Move, Option<u8>),
     hands: &mut Hands,
     stall: Option<Duration>,
     progress: Rc<Cell<u64>>,
@@ -411,7 +515,13 @@ fn transfer<'a>(
     let (source, connection) = (hands.source.take(), hands.connection.take());
     Box::pin(async move {
         let (Some(source), Some(connection)) = (source, connection) else { return Outcome::NetworkFailed };
-        pump::run(&worker.tools, wish, source, connection, stall, &progress).await
+        match level {
+            None => pump::run(&worker.tools, wish, source, connection, stall, &progress).await,
+            Some(level) => {
+                let wish = (wish, level);
+                pump::run_deflated(&worker.tools, wish, source, connection, stall, &progress).await
+            }
+        }
     })
 }
 
@@ -422,6 +532,8 @@ fn protect<'a>(
     direction: Direction,
 ) -> Pin<Box<dyn Future<Output = Protected> + 'a>> {
     let (tls, connection) = (hands.tls.clone(), hands.connection.take());
+    let is_shared = hands.is_shared;
+    let has_resumed = hands.has_resumed;
     let rules = machine.policy().tls;
     Box::pin(async move {
         let (Some(tls), Some(Connection::Clear(connection)), Some(rules)) = (tls, connection, rules) else {
@@ -434,7 +546,16 @@ fn protect<'a>(
         let socket = watch(connection, tls::DATA).map_err(|error| NoHandshake::Failed(error.to_string()))?;
         let mut stream = Stream::new(tls.accept_data(flow), Vec::new());
         let handshake = shake(&socket, &mut stream).await?;
-        if rules.require_reuse && !handshake.resumed {
+        // Security: at a shared port nothing else tells whose connection it is.
+        if is_shared && !handshake.resumed {
+            return Err(NoHandshake::Failed("the session that was to be resumed cannot be".to_owned()));
+        }
+        let must_resume = match rules.reuse {
+            Reuse::NotRequired => false,
+            Reuse::OnceShown => has_resumed,
+            Reuse::Required => true,
+        };
+        if must_resume && !handshake.resumed {
             // The client takes the handshake for done; with the end mark it goes on to read the 522.
             stream.close();
             let _ = rustix::net::send(&socket, &stream.output(), rustix::net::SendFlags::NOSIGNAL);

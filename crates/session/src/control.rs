@@ -6,14 +6,16 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wharf_proto::ftp::line::{Decoder, Line};
-use wharf_proto::ftp::server::ask::{Ask, NoHandshake, Secured, Step};
+use wharf_proto::ftp::server::ask::{Ask, Direction, NoHandshake, Secured, Step};
 use wharf_proto::ftp::server::session::{Aside, Next, Session};
+use wharf_transport::Site;
 use zeroize::Zeroize;
 
 use crate::alarm::Alarm;
@@ -35,6 +37,8 @@ pub(crate) struct Control {
     /// What came during a transfer and waits for its end.
     parked: Option<Heard>,
     machine: Session,
+    /// What TLS is begun with.
+    site: Option<Arc<Site>>,
     idle: Alarm,
 }
 
@@ -62,10 +66,11 @@ impl Control {
         whose: Whose,
         socket: OwnedFd,
         machine: Session,
+        site: Option<Arc<Site>>,
     ) -> io::Result<Self> {
         let socket = Rc::new(watch(socket, HEARING)?);
         worker.mail(whose.session, |mail| mail.control = Some(Rc::clone(&socket)));
-        Ok(Self { worker, whose, socket, ear: Ear::default(), parked: None, machine, idle: Alarm::default() })
+        Ok(Self { worker, whose, socket, ear: Ear::default(), parked: None, machine, site, idle: Alarm::default() })
     }
 
     /// Serves until the peer leaves, is told to leave, or is gone.
@@ -112,6 +117,9 @@ impl Control {
         if let Some(parked) = self.parked.take() {
             return self.take_in(parked);
         }
+        if let Some(tls) = &mut self.ear.tls {
+            tls.rest();
+        }
         let idle = self.machine.policy().idle_timeout;
         let mut drain = self.worker.drain.subscribe();
         let heard = tokio::select! {
@@ -129,6 +137,7 @@ impl Control {
     fn take_in(&mut self, heard: Heard) -> Option<Step> {
         match heard {
             Heard::Line(mut line) => {
+                self.machine.outside_is(self.worker.outside.get());
                 let step = self.machine.command(&line);
                 // Security: it may have been a password.
                 line.zeroize();
@@ -153,7 +162,23 @@ impl Control {
     /// Does what the machine asks and gives it the answer; `None` when the peer has gone.
     async fn perform(&mut self, ask: Ask, hands: &mut Hands) -> Option<Step> {
         match ask {
-            Ask::Connect(..) | Ask::Protect(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Protect(Direction::Upload, _) => {
+                let step = self.perform_with_an_ear(ask, hands).await;
+                // An upload hands no ticket out; the client finds one with the reply that follows.
+                if let Some(tls) = &mut self.ear.tls {
+                    tls.repeat_ticket();
+                }
+                step
+            }
+            Ask::Connect(..) | Ask::Protect(..) | Ask::Attend(..) => self.perform_with_an_ear(ask, hands).await,
+            Ask::Host(name, then) => {
+                let named = self.worker.host(self.whose.session, name).await;
+                let policy = named.map(|(policy, site)| {
+                    self.site = site;
+                    policy
+                });
+                Some(then(&mut self.machine, policy))
+            }
             Ask::Secure(then) => {
                 let secured = self.secure(hands).await;
                 Some(then(&mut self.machine, secured))
@@ -183,7 +208,7 @@ impl Control {
                 biased;
                 () = work.done() => break work.answer(&mut self.machine, hands),
                 heard = hear(&self.socket, &mut self.ear), if self.parked.is_none() => match heard {
-                    Heard::Line(line) => match self.machine.aside(&line, work.octets()) {
+                    Heard::Line(line) => match self.machine.aside(&line, work.octets(), work.took()) {
                         Aside::Answered => {
                             if self.flush().await.is_err() {
                                 gone = true;
@@ -209,7 +234,7 @@ impl Control {
         let mut next = self.machine.settle(step);
         while let Next::Ask(ask) = next {
             let step = match ask {
-                Ask::Connect(..) | Ask::Protect(..) | Ask::Move(..) => break,
+                Ask::Connect(..) | Ask::Protect(..) | Ask::Move(..) | Ask::Attend(..) => break,
                 ask => hands.ask(&worker, &mut self.machine, &self.whose, ask).await,
             };
             next = self.machine.settle(step);
@@ -225,6 +250,9 @@ impl Control {
 
     async fn flush_with(&mut self, flags: SendFlags) -> io::Result<()> {
         self.write_records();
+        if let Some((peer, announced)) = self.machine.take_misled() {
+            self.worker.misled(peer, announced).await;
+        }
         let output = self.machine.take_output();
         match &mut self.ear.tls {
             None => self.send(&output, flags).await,
@@ -260,7 +288,7 @@ impl Control {
 
     /// Brings the control connection into TLS (RFC 4217 §4). Everything that was said has been sent.
     async fn secure(&mut self, hands: &mut Hands) -> Secured {
-        let side = self.worker.begin_tls();
+        let side = Worker::begin_tls(self.site.as_ref());
         // Security: what stands behind AUTH was said by nobody in particular (CVE-2011-0411).
         let parked = match self.parked.take() {
             Some(Heard::Line(line)) => line.len() + 1,
@@ -273,9 +301,13 @@ impl Control {
         };
         let mut first = Vec::new();
         while first.is_empty() {
-            match receive(&self.socket, &mut first).await {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Secured { dropped, handshake: Err(NoHandshake::Aborted) },
+            match tokio::time::timeout(PATIENCE, receive(&self.socket, &mut first)).await {
+                Ok(Ok(1..)) => {}
+                Err(_) => {
+                    let failure = NoHandshake::Failed("no handshake was begun".to_owned());
+                    return Secured { dropped, handshake: Err(failure) };
+                }
+                Ok(Ok(0) | Err(_)) => return Secured { dropped, handshake: Err(NoHandshake::Aborted) },
             }
             // A record of a handshake begins so; what stands before it was sent in clear.
             let begin = first.windows(2).position(|octets| octets == [0x16, 0x03]).unwrap_or(0);
@@ -287,11 +319,13 @@ impl Control {
         if handshake.is_ok() {
             // Commands may have come with the end of the handshake.
             let decoder = &mut self.ear.decoder;
-            if let Err(fault) = tls.take_in(&[], |octets| decoder.push(octets)) {
+            if let Err(fault) = tls.take_in(&mut [], |octets| decoder.push(octets)) {
                 return Secured { dropped, handshake: Err(NoHandshake::Failed(fault.to_string())) };
             }
             self.ear.tls = Some(tls);
-            hands.tls = Some(Rc::new(side));
+            let side = Rc::new(side);
+            self.worker.mail(self.whose.session, |mail| mail.tls = Some(Rc::clone(&side)));
+            hands.tls = Some(side);
         }
         Secured { dropped, handshake }
     }
@@ -309,7 +343,7 @@ impl Control {
                 if receive(&self.socket, &mut ciphertext).await.unwrap_or(0) == 0 {
                     return false;
                 }
-                if tls.take_in(&ciphertext, |_| {}).is_err() {
+                if tls.take_in(&mut ciphertext, |_| {}).is_err() {
                     return false;
                 }
             }
@@ -368,7 +402,7 @@ async fn hear(socket: &AsyncFd<OwnedFd>, ear: &mut Ear) -> Heard {
         });
         match read {
             Ok(Ok(read @ 1..)) => {
-                let octets = buffer.get(..read).unwrap_or_default();
+                let octets = buffer.get_mut(..read).unwrap_or_default();
                 let Ear { decoder, tls, unsent } = &mut *ear;
                 match tls {
                     None => decoder.push(octets),

@@ -1,10 +1,10 @@
 //! From options to rules: the one place where `config`'s words become `proto`'s.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bstr::BString;
 use wharf_config::Config;
+use wharf_proto::ftp::server::announce::{Announce, Network, Otherwise};
 use wharf_proto::ftp::server::policy::{Banner, Policy, Rights, UserList};
 
 /// What a policy is made of besides the configuration itself: files that only the monitor can open.
@@ -14,8 +14,6 @@ pub(crate) struct Files {
     pub(crate) banner: Option<Vec<u8>>,
     /// The content of `userlist_file`.
     pub(crate) user_list: Option<Vec<u8>>,
-    /// `pasv_address`, resolved.
-    pub(crate) passive_address: Option<Ipv4Addr>,
     /// TLS can be begun.
     pub(crate) has_certificate: bool,
 }
@@ -54,7 +52,7 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         deny_file: octets(config.download.deny_file.as_ref()),
         download_file: octets(config.download.download_file.as_ref()),
         upload_file: octets(config.upload.upload_file.as_ref()),
-        passive_address: files.passive_address.or_else(|| passive_address(config)),
+        announce: announce(config),
         passive_from_anyone: config.data.pasv_promiscuous,
         active_to_anyone: config.data.port_promiscuous,
         idle_timeout: seconds(config.limits.idle_session_timeout),
@@ -62,6 +60,8 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         accept_timeout: seconds(config.limits.accept_timeout),
         connect_timeout: seconds(config.limits.connect_timeout),
         list_missing_is_error: config.wharf.list_missing_is_error,
+        hosts: config.wharf.host_config_dir.is_some(),
+        mode_z: config.wharf.mode_z_enable,
         log_protocol: config.log.log_ftp_protocol,
         tls: crate::tls::rules(config, files.has_certificate),
     }
@@ -80,6 +80,8 @@ fn local_rights(config: &Config) -> Rights {
         set_time: write && config.upload.mdtm_write,
         site: true,
         set_mode: write && config.upload.chmod_enable,
+        hash: config.download.download_enable && config.download.hash_enable,
+        link: write && config.upload.symlink_enable,
         passive: config.data.pasv_enable,
         active: config.data.port_enable,
     }
@@ -98,6 +100,7 @@ fn anonymous_rights(config: &Config) -> Rights {
         set_time: other && config.upload.mdtm_write,
         site: false,
         set_mode: false,
+        link: false,
         ..local
     }
 }
@@ -120,9 +123,17 @@ fn lines(octets: &[u8]) -> Vec<Vec<u8>> {
     lines
 }
 
-fn passive_address(config: &Config) -> Option<Ipv4Addr> {
-    let text = config.data.pasv_address.as_ref()?;
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
+/// What 227 tells. A text that is no address is a name: the monitor has it looked up.
+fn announce(config: &Config) -> Announce {
+    let rules = config.addresses_for().unwrap_or_default();
+    let network = |rule: &wharf_config::ForNetwork| Network { address: rule.network, length: rule.length };
+    let text = config.data.pasv_address.as_ref().map(|text| String::from_utf8_lossy(text));
+    let otherwise = match text {
+        None => Otherwise::Local,
+        Some(_) if config.finds_its_address() => Otherwise::ByClient,
+        Some(text) => text.trim().parse().map_or(Otherwise::LookedUp, Otherwise::Fixed),
+    };
+    Announce { by_network: rules.iter().map(|rule| (network(rule), rule.address)).collect(), otherwise }
 }
 
 /// As everywhere in the configuration, no seconds mean no limit.
@@ -161,6 +172,20 @@ mod tests {
         let rights = rules("write_enable=YES\nanon_upload_enable=YES\n").anonymous_rights;
         assert!(rights.upload);
         assert!(!rights.overwrite && !rights.append && !rights.remove && !rights.site);
+    }
+
+    #[test]
+    fn an_address_is_a_number_a_name_or_to_be_found_out() {
+        use Otherwise::{ByClient, Fixed, Local, LookedUp};
+        let announced = |text: &str| rules(text).announce.otherwise;
+        assert_eq!((announced(""), announced("pasv_address=auto")), (Local, ByClient));
+        assert_eq!(announced("pasv_address=192.0.2.7"), Fixed([192, 0, 2, 7].into()));
+        assert_eq!(announced("pasv_address=ftp.example.org\npasv_addr_resolve=YES"), LookedUp);
+        let by_network = rules("pasv_address_for=10.0.0.0/8=10.0.0.1").announce.by_network;
+        assert_eq!(
+            by_network,
+            [(Network { address: [10, 0, 0, 0].into(), length: 8 }, [10, 0, 0, 1].into())]
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The worker process: takes descriptors in, puts the sandbox on, and runs the event loop.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -21,17 +21,19 @@ use wharf_os::sandbox::{Role, Sandbox};
 use wharf_os::spawn::Inherited;
 use wharf_os::title::{Pace, Title};
 use wharf_os::{identity, process};
+use wharf_proto::ftp::server::ask::{Expected, NoConnection};
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Session, Welcome};
-use wharf_transport::{ServerSide, Site};
+use wharf_transport::{Offer, ServerSide, Site};
 
 use crate::control::Control;
 use crate::link::{AsyncLink, Scratch};
 use crate::log::{Logs, Whose};
 use crate::policy::{self, Files};
 use crate::pool::Pool;
-use crate::pump::{Pipes, Tools, Turns};
+use crate::proxy::{self, Header};
+use crate::pump::{Buffers, Pipes, Tools, Turns};
 use crate::tls::Keys;
 
 /// How much of a banner or user list is read; vsftpd's number.
@@ -39,6 +41,9 @@ const FILE_LIMIT: usize = 100_000;
 
 /// How much of `ca_certs_file` is read: the bundles of distributions have a quarter of a megabyte.
 const AUTHORITIES_LIMIT: usize = 4 << 20;
+
+/// How many addresses are remembered as told in vain; a machine has few.
+const MOST_MISLED: usize = 64;
 
 /// Runs the session role until the monitor goes away or the drain is over.
 ///
@@ -63,7 +68,8 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     let listener = ListenerLink::from(inherited.require("listener")?);
     let mut scratch = wharf_ipc::link::scratch();
     let mut keys = Keys::default();
-    let settings = first_settings(&monitor, &mut scratch, &mut keys)?;
+    let mut outside = None;
+    let settings = first_settings(&monitor, &mut scratch, &mut keys, &mut outside)?;
     let zone = TimeZone::system();
     shut_in(&settings.config)?;
     // From here on: no new descriptor but those that are handed over. The threads come between the two walls:
@@ -83,6 +89,8 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             listener_changed: tokio::sync::Notify::new(),
             scratch: RefCell::new(scratch),
             settings: RefCell::new(settings),
+            outside: Cell::new(outside),
+            misled: RefCell::default(),
             keys: RefCell::new(keys),
             mailboxes: RefCell::default(),
             logs: RefCell::default(),
@@ -91,7 +99,12 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
             pace: RefCell::default(),
             doing: RefCell::default(),
             transfers: Cell::new(0),
-            tools: Tools { turns: Turns::default(), pipes: Pipes::default(), pool },
+            tools: Tools {
+                turns: Turns::default(),
+                pipes: Pipes::default(),
+                buffers: Buffers::default(),
+                pool,
+            },
             drain: watch::Sender::new(None),
         });
         worker.show();
@@ -103,20 +116,26 @@ fn start(inherited: &mut Inherited) -> io::Result<()> {
     }))
 }
 
-/// Waits for the configuration; before it come the keyholder's link and the certificates.
-fn first_settings(monitor: &MonitorLink, scratch: &mut [u8], keys: &mut Keys) -> io::Result<Settings> {
+/// Waits for the configuration; before it come the keyholder's link, the certificates and our address outside.
+fn first_settings(
+    monitor: &MonitorLink,
+    scratch: &mut [u8],
+    keys: &mut Keys,
+    outside: &mut Option<Ipv4Addr>,
+) -> io::Result<Settings> {
     loop {
         let Some(mut received) = monitor.receive(scratch)? else {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no configuration came"));
         };
         match received.message {
-            monitor::ToWorker::Configure { text, banner, user_list, authorities, passive_address } => {
-                let wanted = Wanted { banner, user_list, authorities, passive_address };
+            monitor::ToWorker::Configure { text, banner, user_list, authorities } => {
+                let wanted = Wanted { banner, user_list, authorities };
                 return Settings::read(&text, wanted, received.descriptors, keys);
             }
             monitor::ToWorker::Keyholder => {
                 received.descriptor().map_or(Ok(()), |link| keys.reach(link))?;
             }
+            monitor::ToWorker::Outside { address } => *outside = address,
             monitor::ToWorker::Certificate { public, is_last } => keys.take(public, is_last)?,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "no configuration came first")),
         }
@@ -142,8 +161,19 @@ fn shut_in(config: &Config) -> io::Result<()> {
 }
 
 type MonitorLink = Link<monitor::FromWorker, monitor::ToWorker>;
-type ToListener = AsyncLink<listener::FromWorker, listener::ToWorker>;
+pub(crate) type ToListener = AsyncLink<listener::FromWorker, listener::ToWorker>;
 type ListenerLink = Link<listener::FromWorker, listener::ToWorker>;
+
+/// Somebody whom the listener has let in.
+struct Guest {
+    session: SessionId,
+    peer: SocketAddr,
+    local: SocketAddr,
+    welcome: Welcome,
+    clients: u32,
+    /// A proxy says first for whom it came.
+    is_proxied: bool,
+}
 
 /// What all sessions of this process share.
 pub(crate) struct Worker {
@@ -153,6 +183,10 @@ pub(crate) struct Worker {
     listener_changed: tokio::sync::Notify,
     pub(crate) scratch: Scratch,
     settings: RefCell<Settings>,
+    /// Our address outside, as the monitor told it last.
+    pub(crate) outside: Cell<Option<Ipv4Addr>>,
+    /// The private addresses that public clients were told; the monitor has heard of them.
+    misled: RefCell<HashSet<Ipv4Addr>>,
     keys: RefCell<Keys>,
     mailboxes: RefCell<HashMap<SessionId, Mail>>,
     logs: RefCell<Logs>,
@@ -177,13 +211,18 @@ struct Settings {
     tls: Option<Arc<Site>>,
 }
 
+/// What one session begins with: the site's rules, or those that hosts.allow gives to its client.
+struct Rules {
+    policy: Arc<Policy>,
+    tls: Option<Arc<Site>>,
+}
+
 /// What came along with a configuration.
 #[derive(Clone, Copy)]
 struct Wanted {
     banner: bool,
     user_list: bool,
     authorities: bool,
-    passive_address: Option<std::net::Ipv4Addr>,
 }
 
 impl Settings {
@@ -195,13 +234,10 @@ impl Settings {
         let banner = read_file(wanted.banner, &mut descriptors, FILE_LIMIT)?;
         let user_list = read_file(wanted.user_list, &mut descriptors, FILE_LIMIT)?;
         let authorities = read_file(wanted.authorities, &mut descriptors, AUTHORITIES_LIMIT)?;
-        let tls = keys.site(&loaded.config, authorities.as_deref())?;
-        let files = Files {
-            banner,
-            user_list,
-            passive_address: wanted.passive_address,
-            has_certificate: tls.is_some(),
-        };
+        let has_lists = wanted.authorities && loaded.config.wharf.ca_crl_file.is_some();
+        let revoked = read_file(has_lists, &mut descriptors, AUTHORITIES_LIMIT)?;
+        let tls = keys.site(&loaded.config, authorities.as_deref(), revoked.as_deref())?;
+        let files = Files { banner, user_list, has_certificate: tls.is_some() };
         let policy = Arc::new(policy::policy(&loaded.config, &files));
         Ok(Self { config: loaded.config, files, policy, tls })
     }
@@ -236,12 +272,19 @@ fn read_file(
 #[derive(Default)]
 pub(crate) struct Mail {
     pub(crate) verdict: Slot<(monitor::Verdict, Option<OwnedFd>)>,
-    pub(crate) port: Slot<Option<u16>>,
-    pub(crate) arrival: Slot<Option<OwnedFd>>,
+    pub(crate) port: Slot<Option<Expected>>,
+    pub(crate) arrival: Slot<Result<OwnedFd, NoConnection>>,
     pub(crate) owner: Slot<bool>,
+    /// TLS of the session, by which its data connections are recognised at a shared port.
+    pub(crate) tls: Option<Rc<ServerSide>>,
+    /// Whether a data connection is expected at a shared port.
+    pub(crate) is_sharing: bool,
     /// The control connection, to be shown to a new listener.
     pub(crate) control: Option<Rc<AsyncFd<OwnedFd>>>,
     admission: Slot<(monitor::Admission, Vec<OwnedFd>)>,
+    /// Who the peer is behind a proxy.
+    proxied: Option<SocketAddr>,
+    judged: Slot<(listener::Admission, u32)>,
     /// How many data connections were wished for; the latest is the one that counts.
     pub(crate) wishes: u32,
     /// A port that the listener reserved for the next one unasked, and when.
@@ -253,7 +296,8 @@ impl Mail {
     fn listener_is_gone(&mut self) {
         self.promised = None;
         self.port.answer_waiting(None);
-        self.arrival.answer_waiting(None);
+        self.arrival.answer_waiting(Err(NoConnection::Failed));
+        self.judged.clear();
     }
 }
 
@@ -321,14 +365,14 @@ impl Worker {
         Rc::clone(&self.listener.borrow())
     }
 
-    pub(crate) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.settings.borrow().policy)
+    fn rules(&self) -> Rules {
+        let settings = self.settings.borrow();
+        Rules { policy: Arc::clone(&settings.policy), tls: settings.tls.clone() }
     }
 
-    /// Begins TLS for one session; `None` when there is no certificate.
-    pub(crate) fn begin_tls(&self) -> Option<ServerSide> {
-        let site = self.settings.borrow().tls.clone()?;
-        match site.session() {
+    /// Begins TLS for one session by the rules that hold for its client; `None` when there is no certificate.
+    pub(crate) fn begin_tls(site: Option<&Arc<Site>>) -> Option<ServerSide> {
+        match site?.session() {
             Ok(side) => Some(side),
             Err(fault) => {
                 wharf_os::say!("wharfd: session: TLS cannot be begun: {fault}");
@@ -348,6 +392,13 @@ impl Worker {
     /// Reaches into a session's mailbox; `None` when the session has ended.
     pub(crate) fn mail<T>(&self, session: SessionId, reach: impl FnOnce(&mut Mail) -> T) -> Option<T> {
         self.mailboxes.borrow_mut().get_mut(&session).map(reach)
+    }
+
+    /// Finds the session that a client means to go on with, of those that share a port.
+    pub(crate) fn whose(&self, offer: &Offer) -> Option<SessionId> {
+        let is_meant = |mail: &Mail| mail.is_sharing && mail.tls.as_ref().is_some_and(|tls| tls.knows(offer));
+        let mailboxes = self.mailboxes.borrow();
+        mailboxes.iter().find(|(_, mail)| is_meant(mail)).map(|(session, _)| *session)
     }
 
     /// Brings the title up to date, now or, when it was changed a moment ago, a little later.
@@ -397,71 +448,128 @@ impl Worker {
         self.settings.borrow().config.wharf.isolate_sessions
     }
 
-    fn welcome(
-        self: &Rc<Self>,
-        session: SessionId,
-        peer: SocketAddr,
-        local: SocketAddr,
-        welcome: Welcome,
-        clients: u32,
-        socket: OwnedFd,
-    ) {
-        let mapped = {
-            let config = &self.settings.borrow().config;
-            config.wharf.log_mapped_addresses && config.listen.listen_ipv6
-        };
-        let whose = Whose::new(session, peer, mapped);
+    fn welcome(self: &Rc<Self>, guest: Guest, socket: OwnedFd) {
+        let session = guest.session;
         self.mailboxes.borrow_mut().insert(session, Mail::default());
         self.show();
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let (welcome, policy) = match welcome {
-                Welcome::Ok => worker.knock(session, peer, local).await,
-                full => (full, worker.policy()),
+            let Some((guest, socket)) = worker.unwrap_guest(guest, socket).await else {
+                return worker.farewell(session).await;
             };
+            let Guest { peer, local, welcome, clients, .. } = guest;
+            let whose = Whose::new(session, peer, worker.shows_mapped_addresses());
+            let (welcome, rules) = match welcome {
+                Welcome::Ok => worker.knock(session, peer, local).await,
+                full => (full, worker.rules()),
+            };
+            let Rules { policy, tls } = rules;
             let offset = i64::from(worker.zone.to_offset(jiff::Timestamp::now()).seconds());
             let mut machine = Session::new(policy, peer, local, clients).with_clock_offset(offset);
             let first = machine.greet(welcome);
-            if let Ok(control) = Control::new(Rc::clone(&worker), whose, socket, machine) {
+            if let Ok(control) = Control::new(Rc::clone(&worker), whose, socket, machine, tls) {
                 Box::pin(control.serve(first)).await;
             }
             worker.farewell(session).await;
         });
     }
 
+    fn shows_mapped_addresses(&self) -> bool {
+        let config = &self.settings.borrow().config;
+        config.wharf.log_mapped_addresses && config.listen.listen_ipv6
+    }
+
+    /// Learns from a proxy who its client is, and from the listener whether there is room for that one; `None` when the
+    /// proxy does not say.
+    async fn unwrap_guest(&self, guest: Guest, socket: OwnedFd) -> Option<(Guest, OwnedFd)> {
+        if !guest.is_proxied {
+            return Some((guest, socket));
+        }
+        let (header, socket) = match proxy::unwrap(socket).await {
+            Ok(unwrapped) => unwrapped,
+            Err(error) => {
+                wharf_os::say!(
+                    "wharfd: session: {} is in proxy_protocol_from and its connection is closed: {error}",
+                    guest.peer.ip()
+                );
+                return None;
+            }
+        };
+        let (named, peer, local) = match header {
+            Header::Client { peer, local } => (Some(peer), peer, local),
+            Header::Itself => (None, guest.peer, guest.local),
+        };
+        let judged = self.mail(guest.session, |mail| {
+            mail.proxied = named;
+            mail.judged.wait()
+        })?;
+        let message = listener::FromWorker::Proxied { session: guest.session, peer: named };
+        self.listener().send(&message).await.ok()?;
+        // A listener that did not accept the session has nothing to say about it.
+        let (admission, clients) = tokio::time::timeout(proxy::PATIENCE, judged).await.ok()?.ok()?;
+        Some((Guest { peer, local, welcome: welcome_of(admission), clients, ..guest }, socket))
+    }
+
     /// Asks whether hosts.allow and hosts.deny let a client in, and by which rules (`tcp_wrappers`).
-    async fn knock(&self, session: SessionId, peer: SocketAddr, local: SocketAddr) -> (Welcome, Arc<Policy>) {
-        let policy = self.policy();
+    async fn knock(&self, session: SessionId, peer: SocketAddr, local: SocketAddr) -> (Welcome, Rules) {
+        let rules = self.rules();
         if !self.settings.borrow().config.access.tcp_wrappers {
-            return (Welcome::Ok, policy);
+            return (Welcome::Ok, rules);
         }
         let knock = monitor::FromWorker::Knock { session, peer, local };
         let Some(answer) = self.mail(session, |mail| mail.admission.wait()) else {
-            return (Welcome::NotAdmitted, policy);
+            return (Welcome::NotAdmitted, rules);
         };
         // The monitor answers within its own time for names; when it is gone, so are we.
         let answer = match self.monitor.send(&knock).await {
             Ok(()) => answer.await,
-            Err(_) => return (Welcome::NotAdmitted, policy),
+            Err(_) => return (Welcome::NotAdmitted, rules),
         };
         match answer {
-            Ok((monitor::Admission::Welcome, _)) => (Welcome::Ok, policy),
-            Ok((monitor::Admission::Oops { text }, _)) => (Welcome::Oops(text), policy),
-            Ok((
-                monitor::Admission::WelcomeBy { text, banner, user_list, authorities, passive_address },
-                descriptors,
-            )) => {
-                let wanted = Wanted { banner, user_list, authorities, passive_address };
+            Ok((monitor::Admission::Welcome, _)) => (Welcome::Ok, rules),
+            Ok((monitor::Admission::Oops { text }, _)) => (Welcome::Oops(text), rules),
+            Ok((monitor::Admission::WelcomeBy { text, banner, user_list, authorities }, descriptors)) => {
+                let wanted = Wanted { banner, user_list, authorities };
                 let read = Settings::read(&text, wanted, descriptors, &self.keys.borrow());
                 match read {
-                    Ok(settings) => (Welcome::Ok, settings.policy),
+                    Ok(settings) => (Welcome::Ok, Rules { policy: settings.policy, tls: settings.tls }),
                     Err(error) => {
                         wharf_os::say!("wharfd: session: the rules for one client cannot be used: {error}");
-                        (Welcome::NotAdmitted, policy)
+                        (Welcome::NotAdmitted, rules)
                     }
                 }
             }
-            Ok((monitor::Admission::Refused, _)) | Err(_) => (Welcome::NotAdmitted, policy),
+            Ok((monitor::Admission::Refused, _)) | Err(_) => (Welcome::NotAdmitted, rules),
+        }
+    }
+
+    /// Asks by which rules a host is served that the client named; `None` when there is none of the name, or its rules
+    /// cannot be used.
+    pub(crate) async fn host(&self, session: SessionId, name: String) -> Option<(Arc<Policy>, Option<Arc<Site>>)> {
+        let answer = self.mail(session, |mail| {
+            mail.admission.clear();
+            mail.admission.wait()
+        })?;
+        self.monitor.send(&monitor::FromWorker::Host { session, name }).await.ok()?;
+        let (admission, descriptors) = answer.await.ok()?;
+        let monitor::Admission::WelcomeBy { text, banner, user_list, authorities } = admission else {
+            return None;
+        };
+        let wanted = Wanted { banner, user_list, authorities };
+        match Settings::read(&text, wanted, descriptors, &self.keys.borrow()) {
+            Ok(settings) => Some((settings.policy, settings.tls)),
+            Err(error) => {
+                wharf_os::say!("wharfd: session: the rules of a host cannot be used: {error}");
+                None
+            }
+        }
+    }
+
+    /// Lets the monitor know that a public client was told an address it cannot reach; once for each address.
+    pub(crate) async fn misled(&self, peer: IpAddr, announced: Ipv4Addr) {
+        if self.misled.borrow().len() < MOST_MISLED && self.misled.borrow_mut().insert(announced) {
+            // When it is gone, so are we.
+            let _ = self.monitor.send(&monitor::FromWorker::Misled { peer, announced }).await;
         }
     }
 
@@ -505,13 +613,14 @@ async fn listen_to_monitor(worker: &Rc<Worker>) -> io::Result<()> {
                     wharf_os::say!("wharfd: session: cannot reach the keyholder: {error}");
                 }
             }
+            monitor::ToWorker::Outside { address } => worker.outside.set(address),
             monitor::ToWorker::Certificate { public, is_last } => {
                 if let Err(error) = worker.keys.borrow_mut().take(public, is_last) {
                     wharf_os::say!("wharfd: session: a certificate cannot be used: {error}");
                 }
             }
-            monitor::ToWorker::Configure { text, banner, user_list, authorities, passive_address } => {
-                let wanted = Wanted { banner, user_list, authorities, passive_address };
+            monitor::ToWorker::Configure { text, banner, user_list, authorities } => {
+                let wanted = Wanted { banner, user_list, authorities };
                 let read = Settings::read(&text, wanted, received.descriptors, &worker.keys.borrow());
                 match read {
                     Ok(settings) => *worker.settings.borrow_mut() = settings,
@@ -575,53 +684,97 @@ async fn introduce_all(worker: &Rc<Worker>) {
         .mailboxes
         .borrow()
         .iter()
-        .filter_map(|(session, mail)| Some((*session, Rc::clone(mail.control.as_ref()?))))
+        .filter_map(|(session, mail)| Some((*session, mail.proxied, Rc::clone(mail.control.as_ref()?))))
         .collect();
-    for (session, control) in sessions {
+    for (session, proxied, control) in sessions {
         // One that has ended meanwhile has said so, perhaps before it was introduced: the listener must not keep it.
         if !worker.mailboxes.borrow().contains_key(&session) {
             continue;
         }
-        let introduction = listener::FromWorker::Introduce { session };
+        let introduction = listener::FromWorker::Introduce { session, proxied };
         if link.send_with(&introduction, &[control.get_ref().as_fd()]).await.is_err() {
             return;
         }
     }
 }
 
-async fn hear_listener(worker: &Rc<Worker>, link: &ToListener) -> io::Result<()> {
+fn welcome_of(admission: listener::Admission) -> Welcome {
+    match admission {
+        listener::Admission::Welcome => Welcome::Ok,
+        listener::Admission::TooManyClients => Welcome::TooManyClients,
+        listener::Admission::TooManyFromAddress => Welcome::TooManyFromAddress,
+    }
+}
+
+/// How an active connect ended.
+fn dialled(outcome: listener::DialOutcome, socket: Option<OwnedFd>) -> Result<OwnedFd, NoConnection> {
+    use listener::DialOutcome;
+    match outcome {
+        // Without a socket our table of descriptors is full.
+        DialOutcome::Connected => socket.ok_or(NoConnection::Failed),
+        DialOutcome::Failed | DialOutcome::Forbidden => Err(NoConnection::Failed),
+        DialOutcome::Refused => Err(NoConnection::Refused),
+        DialOutcome::Unreachable => Err(NoConnection::Unreachable),
+        DialOutcome::NoAnswer => Err(NoConnection::NoAnswer),
+    }
+}
+
+async fn hear_listener(worker: &Rc<Worker>, link: &Rc<ToListener>) -> io::Result<()> {
     while let Some(mut received) = link.receive(&worker.scratch).await? {
         let descriptor = received.descriptor();
         match received.message {
-            listener::ToWorker::Accepted { session, peer, local, admission, clients } => {
-                let welcome = match admission {
-                    listener::Admission::Welcome => Welcome::Ok,
-                    listener::Admission::TooManyClients => Welcome::TooManyClients,
-                    listener::Admission::TooManyFromAddress => Welcome::TooManyFromAddress,
-                };
+            listener::ToWorker::Accepted { session, peer, local, admission, clients, is_proxied } => {
+                let welcome = welcome_of(admission);
                 match descriptor {
-                    Some(socket) => worker.welcome(session, peer, local, welcome, clients, socket),
+                    Some(socket) => {
+                        worker.welcome(Guest { session, peer, local, welcome, clients, is_proxied }, socket);
+                    }
                     // Our table of descriptors is full, and the connection is closed already.
                     None => link.send(&listener::FromWorker::Ended { session }).await?,
                 }
             }
-            listener::ToWorker::Expecting { session, port } => {
-                worker.mail(session, |mail| mail.port.deliver(port));
+            listener::ToWorker::Expecting { session, port, is_shared } => {
+                worker.mail(session, |mail| {
+                    mail.is_sharing = is_shared;
+                    mail.port.deliver(port.map(|port| Expected { port, is_shared }));
+                });
+            }
+            listener::ToWorker::Judged { session, admission, clients } => {
+                worker.mail(session, |mail| mail.judged.deliver((admission, clients)));
+            }
+            listener::ToWorker::Unwrap { connection } => {
+                let link = Rc::clone(link);
+                tokio::task::spawn_local(async move {
+                    let header = match descriptor {
+                        Some(socket) => proxy::unwrap(socket).await.ok().map(|(header, _)| header),
+                        None => None,
+                    };
+                    let peer = match header {
+                        Some(Header::Client { peer, .. }) => Some(peer.ip()),
+                        _ => None,
+                    };
+                    let _ = link.send(&listener::FromWorker::Unwrapped { connection, peer }).await;
+                });
+            }
+            listener::ToWorker::Recognise { connection, seconds } => {
+                let limit = Duration::from_secs(seconds.into());
+                worker.recognise(link, connection, descriptor, limit);
             }
             listener::ToWorker::Arrived { session, number, next } => {
                 worker.mail(session, |mail| {
                     let Some(socket) = descriptor.filter(|_| mail.wishes == number) else { return };
-                    mail.arrival.deliver(Some(socket));
+                    mail.is_sharing = false;
+                    mail.arrival.deliver(Ok(socket));
                     if let Some(port) = next {
                         mail.wishes = mail.wishes.wrapping_add(1);
                         mail.promised = Some((port, Instant::now()));
                     }
                 });
             }
-            listener::ToWorker::Dialled { session, number, .. } => {
+            listener::ToWorker::Dialled { session, number, outcome } => {
                 worker.mail(session, |mail| {
                     if mail.wishes == number {
-                        mail.arrival.deliver(descriptor);
+                        mail.arrival.deliver(dialled(outcome, descriptor));
                     }
                 });
             }

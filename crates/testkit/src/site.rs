@@ -37,8 +37,15 @@ impl SiteBuilder {
     /// Leaves one port only for passive data connections.
     #[must_use]
     pub fn one_passive_port(self) -> Self {
-        let port = self.ports.passive_first();
-        self.set(&format!("pasv_min_port={port}")).set(&format!("pasv_max_port={port}"))
+        self.passive_ports(1)
+    }
+
+    /// Leaves this many ports for passive data connections.
+    #[must_use]
+    pub fn passive_ports(self, count: u16) -> Self {
+        let first = self.ports.passive_first();
+        let last = (first + count - 1).min(self.ports.passive_last());
+        self.set(&format!("pasv_min_port={first}")).set(&format!("pasv_max_port={last}"))
     }
 
     /// Lets anonymous users into a directory `pub` of the site, as an account; root only.

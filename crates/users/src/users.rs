@@ -52,17 +52,28 @@ impl Users {
     #[must_use]
     pub fn verify(&self, name: &[u8], password: &Secret) -> Answer {
         let found = Found::search(&self.text, name);
-        let judged = found.lines(&self.path).map(|it| it.and_then(|(number, line)| self.parse(number, line)));
-        let (answer, hash) = match judged {
-            None => (Answer::NoSuchUser, None),
-            Some(Err(fault)) => (Answer::BadLine(fault), None),
-            Some(Ok((_, hash))) if hash.kind() == Kind::Locked => (Answer::Locked, None),
-            Some(Ok((user, hash))) => (Answer::Verified(user), Some(hash)),
-        };
+        let (answer, hash) = self.judge(&found);
         let is_right = hash.unwrap_or_else(|| found.stand_in()).matches(password);
         match answer {
             Answer::Verified(_) if !is_right => Answer::WrongPassword,
             answer => answer,
+        }
+    }
+
+    /// Judges a name that was proven otherwise, by a certificate: whether its line is sound and not locked.
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Answer {
+        self.judge(&Found::search(&self.text, name)).0
+    }
+
+    /// What a name's line says before its password is looked at, and the hash to hold that against.
+    fn judge<'a>(&self, found: &Found<'a>) -> (Answer, Option<Hash<'a>>) {
+        let judged = found.lines(&self.path).map(|it| it.and_then(|(number, line)| self.parse(number, line)));
+        match judged {
+            None => (Answer::NoSuchUser, None),
+            Some(Err(fault)) => (Answer::BadLine(fault), None),
+            Some(Ok((_, hash))) if hash.kind() == Kind::Locked => (Answer::Locked, None),
+            Some(Ok((user, hash))) => (Answer::Verified(user), Some(hash)),
         }
     }
 

@@ -26,12 +26,16 @@ chapter! {
         ///
         /// Needed behind address translation: write the public IPv4 address. EPSV does not use it, as it
         /// tells no address. A host name needs pasv_addr_resolve.
-        pasv_address: text = UNSET, User, NextSession, Same, Done;
+        ///
+        /// `auto` finds the address out and tells it to those who need it: clients of private networks are told the
+        /// address they connected to, all others the address outside, which the router tells (PCP, NAT-PMP, UPnP) or
+        /// the server of stun_server. pasv_address_for comes before either.
+        pasv_address: text = UNSET, User, NextSession, Better("auto finds the address out"), Done;
 
         /// Allows a host name in pasv_address.
         ///
-        /// The name is resolved when the server starts and again at each reload.
-        pasv_addr_resolve: bool = false, Main, Reload, Better("the name is resolved again at each reload"), Done;
+        /// The name is resolved when the server starts, and again every pasv_address_refresh seconds.
+        pasv_addr_resolve: bool = false, Main, Reload, Better("the name is resolved again while the server runs"), Done;
 
         /// Admits passive data connections from other addresses than that of the control connection.
         ///

@@ -34,9 +34,11 @@ chapters! {
     messages: Messages,
     commands: Commands,
     data: Data,
+    nat: Nat,
     limits: Limits,
     log: Log,
     tls: Tls,
+    acme: Acme,
     process: Process,
     wharf: Wharf,
 }

@@ -1,5 +1,6 @@
 //! Rows about encryption.
 
+use crate::kind::switch::Switch;
 use crate::table::chapter;
 use crate::table::words::*;
 
@@ -49,8 +50,11 @@ chapter! {
 
         /// Requires data connections to continue the TLS session of their control connection.
         ///
-        /// It proves that both ends are the same client. Some clients cannot do it and get 522; for them, set NO.
-        require_ssl_reuse: bool = true, Main, NextSession, Same, Done;
+        /// It proves that both ends are the same client. Some clients cannot do it and get 522; for them, set NO, or
+        /// AUTO, which requires it of a session from the first data connection on with which its client has shown that
+        /// it can. `wharfd share` has AUTO.
+        require_ssl_reuse: switch = Switch::On, Main, NextSession,
+            Better("AUTO serves clients that cannot and binds those that can"), Done;
 
         /// The file of the certificate and its chain, in PEM form.
         ///
@@ -78,7 +82,8 @@ chapter! {
 
         /// The file of authorities that client certificates are checked against, in PEM form.
         ///
-        /// See validate_cert.
+        /// See validate_cert. What stands in it is looked at by `wharfd check`, at the start and at each reload; a changed
+        /// file that cannot be used is told, and the one before stays.
         ca_certs_file: text = UNSET, Main, NextSession,
             Better("a changed file is noticed without a restart"), Done;
 
@@ -103,7 +108,8 @@ chapter! {
 
         /// The only server name that clients may ask for.
         ///
-        /// A client that names another, or none, is refused. Many clients name none.
+        /// A client that names another, or none, is refused, whatever other certificates there are (ssl_cert_dir).
+        /// Many clients name none.
         ssl_sni_hostname: text = UNSET, Main, NextSession, Same, Done;
 
         /// Permits SSL 2, which is broken and not spoken here.

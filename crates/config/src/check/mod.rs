@@ -4,11 +4,13 @@
 //! lists its rules. Nothing here looks at the machine: that is `site.rs`. What depends on the text
 //! rather than on the values, such as an option that is left out, is in `unset.rs`, and told by `load`.
 
+mod acme;
 mod commands;
 mod guests;
 mod limits;
 mod logins;
 mod logs;
+mod nat;
 mod network;
 mod order;
 mod paths;
@@ -32,8 +34,9 @@ pub(crate) use unset::left_out;
 /// A rule: looks at a configuration and finds a problem, or none.
 type Rule = fn(&Config) -> Option<Problem>;
 
-const ALL_RULES: [&[Rule]; 10] = [
+const ALL_RULES: [&[Rule]; 12] = [
     network::RULES,
+    nat::RULES,
     limits::RULES,
     logins::RULES,
     guests::RULES,
@@ -43,6 +46,7 @@ const ALL_RULES: [&[Rule]; 10] = [
     paths::RULES,
     logs::RULES,
     tls::RULES,
+    acme::RULES,
 ];
 
 /// Checks the rules across options, and lists what is set without meaning here.

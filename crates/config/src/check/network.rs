@@ -1,9 +1,10 @@
 //! Rules about listening, data connections and commands.
 
 use super::{Rule, in_vain, is_changed, line};
-use crate::Config;
 use crate::problem::Problem;
+use crate::{Config, Network};
 use bstr::ByteSlice;
+use std::net::IpAddr;
 
 pub(super) const RULES: &[Rule] = &[
     nothing_listens,
@@ -23,6 +24,8 @@ pub(super) const RULES: &[Rule] = &[
     strangers_may_take_passive_transfers,
     the_server_may_attack_third_parties,
     the_data_port_is_unused,
+    a_proxys_network_is_bad,
+    anybody_may_be_a_proxy,
     a_command_is_admitted_and_refused,
     workers_are_counted_in_vain,
 ];
@@ -66,11 +69,14 @@ fn the_ipv6_address_is_unused(config: &Config) -> Option<Problem> {
 
 fn the_passive_address_is_bad(config: &Config) -> Option<Problem> {
     let address = config.data.pasv_address.as_ref().filter(|_| !config.data.pasv_addr_resolve)?;
+    if config.finds_its_address() {
+        return None;
+    }
     let numeric = address.to_str().is_ok_and(|text| text.parse::<std::net::Ipv4Addr>().is_ok());
     (!numeric).then(|| {
         Problem::error("invalid pasv_address")
             .quote(line(config, "pasv_address"))
-            .suggest("write a numeric IPv4 address, or set pasv_addr_resolve=YES for a host name")
+            .suggest("write a numeric IPv4 address or `auto`, or set pasv_addr_resolve=YES for a host name")
     })
 }
 
@@ -171,6 +177,27 @@ fn the_data_port_is_unused(config: &Config) -> Option<Problem> {
     unused.then(|| in_vain(config, "ftp_data_port", "connect_from_port_20=YES"))
 }
 
+fn a_proxys_network_is_bad(config: &Config) -> Option<Problem> {
+    let bad = config.proxies().err()?;
+    Some(
+        Problem::error(format!("bad proxy_protocol_from: {bad}"))
+            .quote(line(config, "proxy_protocol_from"))
+            .suggest("write numeric networks or addresses, for instance 10.0.0.0/8,192.0.2.1"),
+    )
+}
+
+fn anybody_may_be_a_proxy(config: &Config) -> Option<Problem> {
+    // No proxy of anybody's own.
+    let outsiders: [IpAddr; 2] = [[8, 8, 8, 8].into(), [0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888].into()];
+    let proxies = config.proxies().ok()?;
+    let is_open = |network: &Network| outsiders.iter().any(|outsider| network.contains(*outsider));
+    proxies.iter().any(is_open).then(|| {
+        Problem::warning("proxy_protocol_from lets clients of the whole Internet claim any address")
+            .quote(line(config, "proxy_protocol_from"))
+            .suggest("name the networks of your proxies only")
+    })
+}
+
 fn a_command_is_admitted_and_refused(config: &Config) -> Option<Problem> {
     let denied = config.commands.cmds_denied.as_deref()?;
     let both = config.commands.cmds_allowed.as_deref()?.iter().find(|name| denied.contains(name))?;
@@ -228,6 +255,14 @@ mod tests {
         let text = "ssl_enable=YES\nimplicit_ssl=YES";
         assert!(warnings(text).iter().any(|told| told.contains("990")));
         assert!(!warnings(&format!("{text}\nlisten_port=990")).iter().any(|told| told.contains("990")));
+    }
+
+    #[test]
+    fn proxies_are_networks_and_not_everybody() {
+        assert_eq!(errors("proxy_protocol_from=10.0.0.0/33"), ["bad proxy_protocol_from: 10.0.0.0/33"]);
+        assert!(errors("proxy_protocol_from=10.0.0.0/8,fd00::/8").is_empty());
+        assert!(warnings("proxy_protocol_from=10.0.0.0/8").is_empty());
+        assert!(warnings("proxy_protocol_from=0.0.0.0/0")[0].contains("whole Internet"));
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(super) const RULES: &[Rule] = &[
     there_is_no_certificate,
     nobody_vouches_for_clients,
     no_client_is_asked_for_what_is_checked,
+    nobody_checks_who_logs_in_by_certificate,
+    nobody_is_held_against_the_revoked,
+    nobody_logs_in_by_certificate,
     anonymous_transfers_are_impossible,
     options_wait_for_encryption,
 ];
@@ -31,10 +34,14 @@ fn no_version_is_left(config: &Config) -> Option<Problem> {
 
 fn there_is_no_certificate(config: &Config) -> Option<Problem> {
     let tls = &config.tls;
-    (tls.ssl_enable && tls.rsa_cert_file.is_none() && tls.dsa_cert_file.is_none()).then(|| {
-        Problem::error("ssl_enable=YES needs a certificate: rsa_cert_file and dsa_cert_file are both empty")
-            .quote(line(config, "rsa_cert_file"))
-            .suggest("set rsa_cert_file to the file of the certificate and its chain")
+    let is_none =
+        tls.rsa_cert_file.is_none() && tls.dsa_cert_file.is_none() && config.wharf.ssl_cert_dir.is_none();
+    (tls.ssl_enable && is_none && config.acme.acme_domains.is_none()).then(|| {
+        Problem::error(
+            "ssl_enable=YES needs a certificate: rsa_cert_file, dsa_cert_file and ssl_cert_dir are all empty",
+        )
+        .quote(line(config, "rsa_cert_file"))
+        .suggest("set rsa_cert_file to the file of the certificate and its chain")
     })
 }
 
@@ -53,6 +60,36 @@ fn no_client_is_asked_for_what_is_checked(config: &Config) -> Option<Problem> {
     let is_asked = tls.ssl_request_cert || tls.require_cert;
     (tls.ssl_enable && tls.validate_cert && !is_asked)
         .then(|| in_vain(config, "validate_cert", "ssl_request_cert=YES"))
+}
+
+/// Whether a client's certificate is asked for and vouched for.
+fn validates(config: &Config) -> bool {
+    let tls = &config.tls;
+    tls.validate_cert && (tls.ssl_request_cert || tls.require_cert)
+}
+
+/// Security: anybody can make a certificate with anybody's name in it.
+fn nobody_checks_who_logs_in_by_certificate(config: &Config) -> Option<Problem> {
+    let is_wanted = config.tls.ssl_enable && config.wharf.cert_user_file.is_some();
+    (is_wanted && !validates(config)).then(|| {
+        Problem::error("cert_user_file needs certificates that somebody vouches for: validate_cert is NO")
+            .quote(line(config, "cert_user_file"))
+            .suggest("set validate_cert=YES and ca_certs_file to the certificates of the authorities")
+    })
+}
+
+fn nobody_is_held_against_the_revoked(config: &Config) -> Option<Problem> {
+    let is_set = config.tls.ssl_enable && config.wharf.ca_crl_file.is_some();
+    (is_set && !validates(config)).then(|| in_vain(config, "ca_crl_file", "validate_cert=YES"))
+}
+
+fn nobody_logs_in_by_certificate(config: &Config) -> Option<Problem> {
+    let wharf = &config.wharf;
+    (wharf.cert_user_password && wharf.cert_user_file.is_none()).then(|| {
+        Problem::note("cert_user_password has no effect without cert_user_file")
+            .quote(line(config, "cert_user_password"))
+            .suggest("set cert_user_file, or remove the line")
+    })
 }
 
 fn anonymous_transfers_are_impossible(config: &Config) -> Option<Problem> {
@@ -75,7 +112,10 @@ fn options_wait_for_encryption(config: &Config) -> Option<Problem> {
     }
     let rows = chapters().filter(|chapter| chapter.name == "tls").flat_map(|chapter| chapter.rows);
     let done = rows.filter(|row| row.state == State::Done).map(|row| row.name);
-    let waiting: Vec<&str> = done.chain(["ccc_enable"]).filter(|name| is_changed(config, name)).collect();
+    let waiting: Vec<&str> = done
+        .chain(["ccc_enable", "ssl_cert_dir", "ca_crl_file", "cert_user_file"])
+        .filter(|name| is_changed(config, name))
+        .collect();
     let first = waiting.first()?;
     let verb = if waiting.len() == 1 { "has" } else { "have" };
     Some(
@@ -136,6 +176,18 @@ mod tests {
         assert!(errors("ssl_enable=YES\nssl_tlsv1_3=NO").is_empty());
         assert!(has(&errors("ssl_enable=YES\nrsa_cert_file="), "needs a certificate"));
         assert!(errors("ssl_enable=YES\nrsa_cert_file=\ndsa_cert_file=/x").is_empty());
+        assert!(errors("ssl_enable=YES\nrsa_cert_file=\nssl_cert_dir=/x").is_empty());
+    }
+
+    #[test]
+    fn logins_by_certificate_need_somebody_who_vouches() {
+        let users = "ssl_enable=YES\ncert_user_file=/x";
+        assert!(has(&errors(users), "cert_user_file needs certificates"));
+        let validated = format!("{users}\nvalidate_cert=YES\nca_certs_file=/ca");
+        assert!(errors(&validated).is_empty());
+        assert!(has(&errors(&format!("{validated}\nssl_request_cert=NO")), "cert_user_file needs"));
+        assert!(has(&notes("ssl_enable=YES\nca_crl_file=/x"), "ca_crl_file has no effect"));
+        assert!(has(&notes("cert_user_password=YES"), "no effect without cert_user_file"));
     }
 
     #[test]

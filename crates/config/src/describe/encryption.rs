@@ -10,6 +10,13 @@ pub(super) fn sentences(config: &Config) -> Vec<String> {
     }
     let how = if tls.implicit_ssl { "with TLS from the first octet" } else { "with TLS for who asks for it" };
     let mut sentences = vec![how.to_owned()];
+    if let Some(order) = config.acme_order() {
+        sentences.push(format!(
+            "the certificate for {} is ordered from {} and renewed by itself",
+            order.domains.join(", "),
+            order.directory
+        ));
+    }
     if config.access.local_enable {
         sentences.push(demanded(
             "users with an account",
@@ -23,7 +30,19 @@ pub(super) fn sentences(config: &Config) -> Vec<String> {
             false => "anonymous users may not encrypt".to_owned(),
         });
     }
+    sentences.extend(certificates(config));
     sentences
+}
+
+/// What client certificates are good for.
+fn certificates(config: &Config) -> Option<String> {
+    let (tls, wharf) = (&config.tls, &config.wharf);
+    let users = wharf.cert_user_file.as_ref().map(|file| {
+        let beside = if wharf.cert_user_password { " and password" } else { " alone" };
+        format!("the accounts of {file} log in by certificate{beside}")
+    });
+    let checked = if tls.validate_cert { " that an authority of ca_certs_file vouches for" } else { "" };
+    users.or_else(|| tls.require_cert.then(|| format!("clients must have a certificate{checked}")))
 }
 
 fn demanded(who: &str, logins: bool, data: bool) -> String {
@@ -51,6 +70,21 @@ mod tests {
             told("ssl_enable=YES\nlocal_enable=YES"),
             "with TLS for who asks for it; users with an account must encrypt logins and data; \
              anonymous users may not encrypt"
+        );
+        let ordered = "ssl_enable=YES\nanonymous_enable=NO\nacme_domains=a.example\nacme_accept_terms=YES\nacme_directory=https://ca.example/";
+        assert_eq!(
+            told(ordered),
+            "with TLS for who asks for it; the certificate for a.example is ordered from https://ca.example/ and renewed \
+             by itself"
+        );
+        let validated = "ssl_enable=YES\nvalidate_cert=YES\nca_certs_file=/ca\n";
+        assert!(
+            told(&format!("{validated}cert_user_file=/users"))
+                .ends_with("the accounts of /users log in by certificate alone")
+        );
+        assert!(
+            told(&format!("{validated}require_cert=YES"))
+                .ends_with("must have a certificate that an authority of ca_certs_file vouches for")
         );
         let mixed = "ssl_enable=YES\nimplicit_ssl=YES\nlocal_enable=YES\nforce_local_data_ssl=NO\n\
                      force_anon_logins_ssl=YES\nforce_anon_data_ssl=YES";

@@ -10,8 +10,21 @@ pub(super) fn data(config: &Config) -> Vec<String> {
         let lowest = data.pasv_min_port.max(1024);
         let highest = if data.pasv_max_port < lowest { u16::MAX } else { data.pasv_max_port };
         let address = data.pasv_address.as_ref();
-        let address = address.map_or(String::new(), |text| format!(", told as {}", printable(text)));
+        let address = match address {
+            Some(_) if config.finds_its_address() => {
+                ", told as the address that the client can reach".to_owned()
+            }
+            Some(text) => format!(", told as {}", printable(text)),
+            None => String::new(),
+        };
         sentences.push(format!("passive on ports {lowest} to {highest}{address}"));
+        for rule in config.addresses_for().unwrap_or_default() {
+            sentences
+                .push(format!("  clients of {}/{} are told {}", rule.network, rule.length, rule.address));
+        }
+        if config.port_mapping().is_some_and(|how| how != crate::PortMapping::Off) {
+            sentences.push("  the router is asked to forward these ports and the listening one".to_owned());
+        }
     }
     if data.port_enable {
         let from = match data.connect_from_port_20 {

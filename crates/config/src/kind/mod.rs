@@ -11,6 +11,7 @@ pub(crate) mod long;
 mod number;
 pub(crate) mod octal;
 pub(crate) mod port;
+pub(crate) mod switch;
 pub(crate) mod text;
 
 use std::fmt;
@@ -20,6 +21,8 @@ use std::fmt;
 pub enum Kind {
     /// `YES` or `NO`.
     Bool,
+    /// `YES`, `NO` or `AUTO`.
+    Switch,
     /// A number of at most 32 bits.
     Int,
     /// A number of at most 64 bits.
@@ -45,6 +48,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bool => "YES or NO",
+            Self::Switch => "YES, NO or AUTO",
             Self::Int | Self::Long => "number",
             Self::Octal => "octal number",
             Self::Port => "port number",

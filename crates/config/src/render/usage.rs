@@ -35,6 +35,9 @@ fn synopsis(page: &mut Page) {
         "`wharfd check` FILE...",
         "`wharfd explain` OPTION",
         "`wharfd user` `add`|`passwd`|`list`|`remove` [NAME] [OPTION]...",
+        "`wharfd status` [FILE | `-o`NAME=VALUE]...",
+        "`wharfd doctor` [FILE | `-o`NAME=VALUE]... [`--json`]",
+        "`wharfd doctor` `--probe` HOST[:PORT] [`--user` NAME `--password-file` FILE] [`--json`]",
         "`wharfd shadow` `--old` HOST:PORT `--new` HOST:PORT SCRIPT",
         "`wharfd --explain-sandbox`",
     ] {
@@ -74,6 +77,20 @@ fn commands(page: &mut Page) {
          line. `wharfd user help` has all of it.",
     );
     page.entry(
+        "status [FILE]",
+        "Shows what the running server listens on, which address it tells clients, and what it had the router \
+         forward. It reads the file of status_file.",
+    );
+    page.entry(
+        "doctor [FILE]",
+        "Finds out whether clients can reach this server: the address they are told, the ports that must be open, \
+         and who blocks them, each trouble with the line that mends it. Changes nothing.",
+    );
+    page.entry(
+        "doctor --probe HOST[:PORT]",
+        "Does what a client does, from outside, and explains what it sees. Run it on another machine.",
+    );
+    page.entry(
         "shadow --old HOST:PORT --new HOST:PORT SCRIPT",
         "Plays a dialogue of FTP commands to two servers and shows where their answers differ. Made for the \
          day before one takes the other's place.",
@@ -110,8 +127,9 @@ fn files(page: &mut Page) {
 fn exit_status(page: &mut Page) {
     page.heading("Exit status");
     page.entry("0", "The server was stopped, or the command did what it should.");
-    page.entry("1", "`explain` knows no such option, `user` refused, or `shadow` found a difference.");
+    page.entry("1", "`explain` knows no such option, `user` refused, `doctor` found something in the way, or `shadow` found a difference.");
     page.entry("2", "The configuration or the command line is wrong, a socket could not be opened, or `shadow` could not connect.");
+    page.entry("3", "`status` found no server that runs.");
 }
 
 #[cfg(test)]
@@ -126,6 +144,8 @@ mod tests {
             "check",
             "explain",
             "passwd|list",
+            "status",
+            "\\-\\-probe",
             "shadow",
             "explain\\-sandbox",
             "SIGHUP",

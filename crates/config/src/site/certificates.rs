@@ -3,13 +3,15 @@
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use bstr::BString;
 
 use super::path;
-use crate::Config;
-use crate::problem::{Problem, printable};
+use crate::problem::{Problem, Severity, printable};
+use crate::{CertUsers, Config, certificate_pairs};
 
 /// Looks at certificates, keys and authorities, when they are used.
 pub(super) fn look(config: &Config, problems: &mut Vec<Problem>) {
@@ -21,6 +23,9 @@ pub(super) fn look(config: &Config, problems: &mut Vec<Problem>) {
     let dsa = ("DSA", "dsa_cert_file", &tls.dsa_cert_file, "dsa_private_key_file", &tls.dsa_private_key_file);
     for (kind, option, certificate, key_option, key) in [rsa, dsa] {
         let Some(certificate) = certificate else { continue };
+        if option == "rsa_cert_file" && config.acme_order().is_some() {
+            continue;
+        }
         let what = format!("SSL: cannot load {kind} certificate");
         problems.extend(unreadable(option, certificate, &what));
         let key = key.as_ref().filter(|key| *key != certificate);
@@ -32,6 +37,61 @@ pub(super) fn look(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(authorities) = &tls.ca_certs_file {
         problems.extend(unreadable("ca_certs_file", authorities, "SSL: could not load verify file"));
     }
+    if let Some(authorities) = tls.ca_certs_file.as_ref().filter(|_| tls.validate_cert) {
+        problems.extend(changeable("ca_certs_file", authorities, "have their own certificates believed"));
+    }
+    if let Some(revoked) = &config.wharf.ca_crl_file {
+        problems.extend(changeable("ca_crl_file", revoked, "have revoked certificates believed"));
+        problems.extend(unreadable("ca_crl_file", revoked, "SSL: could not load revocation lists"));
+    }
+    if let Some(directory) = &config.wharf.ssl_cert_dir {
+        problems.extend(of_directory(directory));
+    }
+    if let Some(users) = &config.wharf.cert_user_file {
+        problems.extend(unreadable("cert_user_file", users, "cannot read the file of certificate users"));
+        problems.extend(
+            changeable("cert_user_file", users, "log in as anybody")
+                .map(|problem| Problem { severity: Severity::Error, ..problem }),
+        );
+        problems.extend(bad_rule(users));
+    }
+}
+
+fn of_directory(name: &BString) -> Vec<Problem> {
+    let option = "ssl_cert_dir";
+    let told = |problem: Problem| problem.quote(format!("{option}={name}"));
+    let pairs = match certificate_pairs(&path(name)) {
+        Ok(pairs) => pairs,
+        Err(error) => {
+            let problem =
+                Problem::error(format!("SSL: cannot load certificates: {}: {error}", printable(name)));
+            return vec![told(problem).suggest("name a directory of certificates, or remove the line")];
+        }
+    };
+    if pairs.is_empty() {
+        let empty = format!("there is no certificate in {}", printable(name));
+        let cure = "put NAME/fullchain.pem and NAME/privkey.pem there, or NAME.pem with both";
+        return vec![told(Problem::warning(empty)).suggest(cure)];
+    }
+    let files = pairs.into_iter().flat_map(|(certificate, key)| {
+        let (certificate, key) = (octets(&certificate), key.as_deref().map(octets));
+        let bad = unreadable(option, &certificate, "SSL: cannot load certificate").into_iter();
+        let bad_key = key.as_ref().and_then(|key| unreadable(option, key, "SSL: cannot load private key"));
+        bad.chain(bad_key).chain(exposed(option, key.as_ref().unwrap_or(&certificate))).collect::<Vec<_>>()
+    });
+    files.map(told).collect()
+}
+
+/// A rule that cannot be read admits nobody, which is told before somebody stands at the door.
+fn bad_rule(name: &BString) -> Option<Problem> {
+    let text = fs::read(path(name)).ok()?;
+    let bad = CertUsers::read(&text).err()?;
+    let problem = Problem::error(format!("{}: line {}: {}", printable(name), bad.line, bad.reason));
+    Some(problem.quote(format!("cert_user_file={name}")).suggest("mend the line, or put # before it"))
+}
+
+fn octets(path: &Path) -> BString {
+    BString::from(path.as_os_str().as_bytes())
 }
 
 fn unreadable(option: &str, name: &BString, what: &str) -> Option<Problem> {
@@ -46,6 +106,21 @@ fn unreadable(option: &str, name: &BString, what: &str) -> Option<Problem> {
         Problem::error(format!("{what}: {}: {reason}", printable(name)))
             .quote(format!("{option}={name}"))
             .suggest(format!("name a readable file in PEM form in {option}, or set ssl_enable=NO")),
+    )
+}
+
+/// Tells when others than root, or the one who runs this, can change what is believed, and so what they can do.
+fn changeable(option: &str, name: &BString, power: &str) -> Option<Problem> {
+    let it = fs::metadata(path(name)).ok().filter(fs::Metadata::is_file)?;
+    let is_ours = it.uid() == 0 || it.uid() == nix::unistd::getuid().as_raw();
+    if is_ours && it.mode() & 0o022 == 0 {
+        return None;
+    }
+    let (shown, mode, uid) = (printable(name), it.mode() & 0o7777, it.uid());
+    Some(
+        Problem::warning(format!("others can change {shown} (mode {mode:04o}, uid {uid}), and so {power}"))
+            .quote(format!("{option}={name}"))
+            .suggest(format!("chown root {shown} && chmod 644 {shown}")),
     )
 }
 
@@ -109,6 +184,54 @@ mod tests {
             ]
         );
         assert_eq!(found(&text.replace("ssl_enable=YES", "ssl_enable=NO")), []);
+    }
+
+    #[test]
+    fn certificates_of_a_directory_are_looked_at_like_the_others() {
+        let place = tempfile::tempdir().unwrap();
+        let text = format!("ssl_enable=YES\nrsa_cert_file=\nssl_cert_dir={}", place.path().display());
+        let told = |text: &str| {
+            let config = parse(text.as_bytes(), None, &Config::default()).unwrap().config;
+            check_site(&config)
+                .into_iter()
+                .map(|it| it.message)
+                .filter(|it| it.contains("certificate") || it.contains("key"))
+                .map(|it| it.replace(&place.path().display().to_string(), "DIR"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&text), ["there is no certificate in DIR"]);
+        fs::create_dir(place.path().join("a.example")).unwrap();
+        fs::write(place.path().join("a.example/fullchain.pem"), "").unwrap();
+        assert_eq!(
+            told(&text),
+            [
+                "SSL: cannot load private key: DIR/a.example/privkey.pem: No such file or directory (os error 2)"
+            ]
+        );
+        fs::write(place.path().join("a.example/privkey.pem"), "").unwrap();
+        assert_eq!(
+            told(&text),
+            ["everybody can read the private key in DIR/a.example/privkey.pem (mode 0644)"]
+        );
+        assert!(told(&format!("{text}/none"))[0].starts_with("SSL: cannot load certificates: DIR/none: "));
+    }
+
+    #[test]
+    fn a_rule_about_certificates_that_cannot_be_read_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "anna cn:Anna\nbob bob\n").unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o666)).unwrap();
+        let text = format!("ssl_enable=YES\ncert_user_file={}", file.path().display());
+        let config = parse(text.as_bytes(), None, &Config::default()).unwrap().config;
+        let told = check_site(&config);
+        assert!(
+            told.iter().any(|it| it.severity == Severity::Error && it.message.contains("log in as anybody"))
+        );
+        assert!(
+            told.iter()
+                .any(|it| it.severity == Severity::Error && it.message.contains("line 2: write KIND:VALUE")),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::control::Place;
 use super::counts::Counts;
 use super::key::Key;
 use super::passive::House;
+use super::queue::Asked;
 use super::{Listener, TURN, say};
 
 /// How many connections may wait for a worker.
@@ -54,6 +55,8 @@ pub(super) struct Session {
     /// Where its passive ports are.
     pub(super) house: House,
     admission: Admission,
+    /// It came from a proxy that has not said yet for whom.
+    is_nameless: bool,
 }
 
 /// A connection on its way to a worker.
@@ -64,6 +67,7 @@ pub(super) struct Arrival {
     local: SocketAddr,
     house: House,
     admission: Admission,
+    is_proxied: bool,
 }
 
 impl Counts {
@@ -100,6 +104,7 @@ impl Listener {
         };
         // What a listening socket passes on to its connections. A socket that cannot have them still works.
         let _ = socket::control_options(&socket);
+        let _ = super::control::probe_silence(&socket, self.config.nat.keepalive_interval);
         let _ = rustix::io::ioctl_fionbio(&socket, true);
         self.receive_client(socket, peer, house);
     }
@@ -108,8 +113,11 @@ impl Listener {
         // It can fail only for a connection that is gone already.
         let Ok(local) = socket::local_address(&socket) else { return };
         let limits = &self.config.limits;
-        let admission = self.counts.admit(peer_address(peer), limits.max_clients, limits.max_per_ip);
-        let arrival = Arrival { socket, peer, local, house, admission };
+        let is_proxied = self.is_proxy(peer_address(peer));
+        // Many clients come from one proxy; who they are, and how many from where, is judged when it is known.
+        let max_per_ip = if is_proxied { 0 } else { limits.max_per_ip };
+        let admission = self.counts.admit(peer_address(peer), limits.max_clients, max_per_ip);
+        let arrival = Arrival { socket, peer, local, house, admission, is_proxied };
         match self.choose_worker() {
             Some(worker) => self.hand_over(worker, arrival),
             None if self.may_hold() => self.hold(arrival),
@@ -160,16 +168,49 @@ impl Listener {
         worker.has_served = true;
         let id = self.next;
         self.next = SessionId(id.0.wrapping_add(1));
-        let Arrival { socket, peer, local, house, admission } = arrival;
-        self.sessions.insert(id, Session { worker: number, peer, local, house, admission });
+        let Arrival { socket, peer, local, house, admission, is_proxied } = arrival;
+        let is_nameless = is_proxied;
+        self.sessions.insert(id, Session { worker: number, peer, local, house, admission, is_nameless });
         let listen = &self.config.listen;
         let clients = match listen.listen || listen.listen_ipv6 {
-            true => self.counts.total() + u32::from(admission != Admission::Welcome),
+            true => self.clients_with(admission),
             // inetd knows how many there are, and we do not.
             false => 0,
         };
-        let message = ToWorker::Accepted { session: id, peer, local, admission, clients };
+        let message = ToWorker::Accepted { session: id, peer, local, admission, clients, is_proxied };
         self.tell_worker(number, message, Some(socket));
+    }
+
+    /// How many clients there are, with one of whom this is said.
+    fn clients_with(&self, admission: Admission) -> u32 {
+        self.counts.total() + u32::from(admission != Admission::Welcome)
+    }
+
+    /// Whether connections from there begin with a header of the PROXY protocol.
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// Judges a client whom its proxy has named; from here on the session is that client's.
+    // Security: only a connection from a proxy's address has a name to learn, and learns it once. A worker in the wrong
+    // hands can name anybody there, as the proxy could.
+    fn learn_peer(&mut self, number: u32, id: SessionId, named: Option<SocketAddr>) {
+        let (max_clients, max_per_ip) = (self.config.limits.max_clients, self.config.limits.max_per_ip);
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.is_nameless) else {
+            say(&format!("worker {number} named the peer of a session that has one and is given up"));
+            return self.lose_worker(number);
+        };
+        session.is_nameless = false;
+        if let Some(peer) = named
+            && session.admission == Admission::Welcome
+        {
+            self.counts.leave(peer_address(session.peer));
+            session.admission = self.counts.admit(peer_address(peer), max_clients, max_per_ip);
+            session.peer = socket::canonical(peer);
+        }
+        let admission = session.admission;
+        let clients = self.clients_with(admission);
+        self.tell_worker(number, ToWorker::Judged { session: id, admission, clients }, None);
     }
 
     pub(super) fn welcome_worker(&mut self, number: u32, link: Link<ToWorker, FromWorker>) {
@@ -200,6 +241,7 @@ impl Listener {
         let theirs: Vec<SessionId> =
             self.sessions.iter().filter(|(_, session)| session.worker == number).map(|(id, _)| *id).collect();
         theirs.into_iter().for_each(|session| self.end_session(session));
+        self.ask_in_place_of(number);
     }
 
     /// Forgets a session, its reservation and its connect.
@@ -208,9 +250,8 @@ impl Listener {
         if session.admission == Admission::Welcome {
             self.counts.leave(peer_address(session.peer));
         }
+        self.forget(id);
         self.own_terms.remove(&id);
-        self.passive.release(&self.poller, id, &self.rules());
-        self.dials.cancel(&self.poller, id);
         if let Some(worker) = self.workers.get_mut(&session.worker) {
             worker.sessions = worker.sessions.saturating_sub(1);
         }
@@ -245,11 +286,23 @@ impl Listener {
     }
 
     fn answer_worker(&mut self, number: u32, mut received: Received<FromWorker>) {
+        match received.message {
+            FromWorker::Unknown { connection, is_nobodys } => {
+                return self.not_recognised(number, connection, is_nobodys);
+            }
+            FromWorker::Unwrapped { connection, peer } => return self.unwrapped(number, connection, peer),
+            _ => {}
+        }
         let (FromWorker::Expect { session, .. }
         | FromWorker::Dial { session, .. }
         | FromWorker::Forget { session }
-        | FromWorker::Introduce { session }
-        | FromWorker::Ended { session }) = received.message;
+        | FromWorker::Recognised { session, .. }
+        | FromWorker::Proxied { session, .. }
+        | FromWorker::Introduce { session, .. }
+        | FromWorker::Ended { session }) = received.message
+        else {
+            return;
+        };
         // Security: a worker that names another's session has been taken over.
         let is_known = match self.sessions.get(&session) {
             None => false,
@@ -257,41 +310,59 @@ impl Listener {
                 say(&format!("worker {number} named a session of another worker and is given up"));
                 return self.lose_worker(number);
             }
-            Some(_) => true,
+            Some(found) => !found.is_nameless || is_for_the_nameless(&received.message),
         };
         match received.message {
-            FromWorker::Introduce { session } => {
+            FromWorker::Introduce { session, proxied } => {
                 if let Some(control) = received.descriptor().filter(|_| !is_known) {
-                    self.take_over(number, session, &control);
+                    self.take_over(number, session, &control, proxied);
                 }
             }
             FromWorker::Expect { session, .. } if !is_known => {
-                self.tell_worker(number, ToWorker::Expecting { session, port: None }, None);
+                let message = ToWorker::Expecting { session, port: None, is_shared: false };
+                self.tell_worker(number, message, None);
+            }
+            FromWorker::Recognised { session, connection } => {
+                self.recognised(number, session, connection);
             }
             _ if !is_known => {}
-            FromWorker::Expect { session, number, anyone } => self.expect(session, number, anyone),
+            FromWorker::Expect { session, number, anyone, may_share } => {
+                self.expect(Asked { session, number, anyone, may_share });
+            }
+            FromWorker::Proxied { session, peer } => self.learn_peer(number, session, peer),
             FromWorker::Dial { session, number, to } => self.dial(session, number, to),
             FromWorker::Forget { session } => self.forget(session),
             FromWorker::Ended { session } => self.end_session(session),
+            FromWorker::Unknown { .. } | FromWorker::Unwrapped { .. } => {}
         }
     }
 
     /// Takes over a session that an earlier listener accepted. It counts, whatever the limits are now.
     // Security: a worker cannot choose the peer that its session's rules are about; the kernel tells who that is.
-    fn take_over(&mut self, number: u32, id: SessionId, control: &OwnedFd) {
+    fn take_over(&mut self, number: u32, id: SessionId, control: &OwnedFd, proxied: Option<SocketAddr>) {
         if id.0 >= self.first.0 {
             say(&format!("worker {number} introduced a session that is yet to come and is given up"));
             return self.lose_worker(number);
         }
         // A peer that has hung up meanwhile is told to the worker by its own socket.
-        let Ok((peer, local, house)) = ends(control) else { return };
+        let Ok((caller, local, house)) = ends(control) else { return };
+        let peer = match proxied {
+            Some(peer) if self.is_proxy(peer_address(caller)) => socket::canonical(peer),
+            _ => caller,
+        };
         let admission = self.counts.admit(peer_address(peer), 0, 0);
-        self.sessions.insert(id, Session { worker: number, peer, local, house, admission });
+        let session = Session { worker: number, peer, local, house, admission, is_nameless: false };
+        self.sessions.insert(id, session);
         if let Some(worker) = self.workers.get_mut(&number) {
             worker.sessions += 1;
             worker.has_served = true;
         }
     }
+}
+
+/// What may be said of a session whose peer is not known yet.
+fn is_for_the_nameless(message: &FromWorker) -> bool {
+    matches!(message, FromWorker::Proxied { .. } | FromWorker::Ended { .. } | FromWorker::Introduce { .. })
 }
 
 /// Who is at the other end of a control connection, which of our addresses it has, and where passive ports are then.

@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use wharf_os::epoll::{Interest, Poller};
 use wharf_os::socket::{self, Family};
@@ -17,6 +18,15 @@ use super::key::Key;
 pub(super) struct Place {
     pub(super) address: SocketAddr,
     pub(super) family: Family,
+}
+
+impl Place {
+    /// What a socket that listens is bound to.
+    pub(super) fn of(socket: &OwnedFd) -> io::Result<Self> {
+        let address = socket::local_address(socket)?;
+        let is_dual = address.is_ipv6() && !rustix::net::sockopt::ipv6_v6only(socket)?;
+        Ok(Self { address, family: if is_dual { Family::Dual } else { Family::Only } })
+    }
 }
 
 /// Reads the places from configured addresses: IPv6 alone serves IPv4 clients too.
@@ -41,6 +51,8 @@ pub(super) struct Control {
     pub(super) bound: Place,
     pub(super) socket: OwnedFd,
     number: u32,
+    /// Somebody else has opened it, and it stays whatever the configuration says.
+    is_given: bool,
 }
 
 /// All sockets that clients call.
@@ -55,6 +67,10 @@ impl Controls {
     ///
     /// The error is a sentence for the administrator; what was open before then is open still.
     pub(super) fn listen_on(&mut self, poller: &Poller, places: &[Place]) -> Result<Vec<SocketAddr>, String> {
+        // Who opens sockets for us decides where that is.
+        if self.open.iter().any(|control| control.is_given) {
+            return Ok(self.addresses());
+        }
         let (kept, mut leaving): (Vec<Control>, Vec<Control>) =
             self.open.drain(..).partition(|control| places.contains(&control.place));
         self.open = kept;
@@ -81,6 +97,24 @@ impl Controls {
         }
         self.open.append(&mut opened);
         Ok(self.addresses())
+    }
+
+    /// Has the kernel probe connections that are silent for so many seconds; 0 leaves it to the system. It holds for
+    /// connections that are accepted from now on.
+    pub(super) fn probe_silence(&self, seconds: u32) {
+        for control in &self.open {
+            // A wish: without it a dead client is noticed later.
+            let _ = probe_silence(&control.socket, seconds);
+        }
+    }
+
+    /// Takes a socket that listens already; from then on it listens on such sockets only.
+    pub(super) fn take_given(&mut self, poller: &Poller, place: Place, socket: OwnedFd) -> io::Result<()> {
+        self.last = self.last.wrapping_add(1);
+        let number = self.last;
+        poller.add(&socket, Key::Control(number).number(), Interest::Read)?;
+        self.open.push(Control { place, bound: place, socket, number, is_given: true });
+        Ok(())
     }
 
     /// Listens nowhere.
@@ -156,8 +190,15 @@ impl Controls {
         bound.address = socket::local_address(&socket)?;
         self.last = self.last.wrapping_add(1);
         poller.add(&socket, Key::Control(self.last).number(), Interest::Read)?;
-        Ok(Control { place, bound, socket, number: self.last })
+        Ok(Control { place, bound, socket, number: self.last, is_given: false })
     }
+}
+
+/// As [`Controls::probe_silence`], for one socket.
+pub(super) fn probe_silence(socket: &OwnedFd, seconds: u32) -> io::Result<()> {
+    // The kernel counts to 32767.
+    let seconds = seconds.min(32_767);
+    if seconds == 0 { Ok(()) } else { socket::probe_silence(socket, Duration::from_secs(seconds.into())) }
 }
 
 /// Ends the watch; the socket closes with the value.

@@ -41,6 +41,11 @@ impl Counts {
         }
     }
 
+    /// Tells how many there are from one address.
+    pub(super) fn of(&self, peer: IpAddr) -> usize {
+        self.by_address.get(&peer).map_or(0, |here| usize::try_from(*here).unwrap_or(usize::MAX))
+    }
+
     /// Tells how many clients there are.
     pub(super) fn total(&self) -> u32 {
         self.total

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | what clients call | `control.rs` |
 //! | admission and the choice of a worker | `clients.rs`, `counts.rs` |
-//! | data connections | `transfers.rs`, `passive.rs`, `dial.rs` |
+//! | data connections | `transfers.rs`, `passive.rs`, `queue.rs`, `undecided.rs`, `dial.rs` |
 //! | giving up rights | `confine.rs` |
 
 mod clients;
@@ -18,9 +18,11 @@ mod counts;
 mod dial;
 mod key;
 mod passive;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod undecided;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -29,22 +31,25 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use wharf_config::Config;
+use wharf_config::{Config, Network};
 use wharf_ipc::SessionId;
 use wharf_ipc::link::{Link, Received};
 use wharf_ipc::monitor::{FromListener, Terms, ToListener};
 use wharf_os::epoll::{Interest, Poller, Ready};
+use wharf_os::socket;
 use wharf_os::title::{Pace, Title};
 
 use crate::outbox::Outbox;
 use crate::terms::terms;
 
 use clients::{Arrival, Session, Worker};
-use control::{Controls, places};
+use control::{Controls, Place, places};
 use counts::Counts;
 use dial::Dials;
 use key::Key;
 use passive::{House, Passive};
+use queue::Queue;
+use undecided::Undecided;
 
 /// The most connections, or messages of one worker, that are handled before others have their turn.
 const TURN: usize = 64;
@@ -91,6 +96,8 @@ struct Listener {
     poller: Poller,
     monitor: Outbox<FromListener, ToListener>,
     config: Config,
+    /// Who tells us the addresses of others.
+    proxies: Vec<Network>,
     /// Whether any configuration was carried out.
     is_configured: bool,
     controls: Controls,
@@ -102,6 +109,10 @@ struct Listener {
     own_terms: HashMap<SessionId, Terms>,
     counts: Counts,
     passive: Passive,
+    /// Who waits for a passive port.
+    queue: Queue,
+    /// Connections to shared ports that are being looked at.
+    undecided: Undecided,
     dials: Dials,
     /// `isolate_sessions`: connections whose worker is being started.
     held: VecDeque<Arrival>,
@@ -129,6 +140,7 @@ impl Listener {
             poller,
             monitor,
             config: Config::default(),
+            proxies: Vec::new(),
             is_configured: false,
             controls: Controls::default(),
             workers: BTreeMap::new(),
@@ -137,6 +149,8 @@ impl Listener {
             own_terms: HashMap::new(),
             counts: Counts::default(),
             passive: Passive::default(),
+            queue: Queue::default(),
+            undecided: Undecided::default(),
             dials: Dials::default(),
             held: VecDeque::new(),
             first: SessionId::FIRST,
@@ -164,6 +178,7 @@ impl Listener {
                 }
             }
             self.keep_time(Instant::now());
+            self.serve_queue();
             self.tell_drained()?;
             self.show_title();
         }
@@ -228,6 +243,12 @@ impl Listener {
                 self.welcome_worker(worker, Link::from(channel));
                 Ok(())
             }
+            ToListener::Given { is_data } => {
+                if let Some(socket) = received.descriptor() {
+                    self.take_given(socket, is_data)?;
+                }
+                Ok(())
+            }
             ToListener::Adopt => {
                 if let Some(connection) = received.descriptor() {
                     self.adopt(connection);
@@ -260,6 +281,7 @@ impl Listener {
         let config = wharf_config::parse(text, None, &Config::default())
             .map_err(|problems| problems.first().map_or_else(String::new, ToString::to_string))?
             .config;
+        let proxies = config.proxies().map_err(|bad| format!("bad proxy_protocol_from: {bad}"))?;
         if self.service != Service::Open {
             self.config = config;
             return Ok(Vec::new());
@@ -272,10 +294,25 @@ impl Listener {
             self.controls.listen_on(&self.poller, &places(&addresses))?
         };
         self.config = config;
+        self.proxies = proxies;
         self.terms = terms(&self.config);
+        self.controls.probe_silence(self.config.nat.keepalive_interval);
         let houses: Vec<House> = self.controls.bound().map(House::from).collect();
         self.passive.tidy(&self.poller, &houses, &self.rules());
         Ok(addresses)
+    }
+
+    /// Takes a socket that somebody else has opened.
+    fn take_given(&mut self, socket: OwnedFd, is_data: bool) -> io::Result<()> {
+        let place = Place::of(&socket)?;
+        // Connections inherit these.
+        socket::control_options(&socket)?;
+        if is_data {
+            socket::ask_for_throughput(&socket);
+            self.passive.take_given(&self.poller, place, socket)
+        } else {
+            self.controls.take_given(&self.poller, place, socket)
+        }
     }
 
     fn terms_of(&self, session: SessionId) -> &Terms {
@@ -304,10 +341,8 @@ impl Listener {
     fn patience(&self) -> Option<Duration> {
         // Only while there is something to show: clients may have come and gone within the pause.
         let title = self.pace.due().filter(|_| self.shown != Some(self.counts.total()));
-        let next = [self.passive.deadline(), self.dials.deadline(), self.rested, title]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let (passive, dials) = (self.passive.deadline(), self.dials.deadline());
+        let next = [passive, self.queue.deadline(), dials, self.rested, title].into_iter().flatten().min()?;
         // A millisecond more, so that the time is over when we wake.
         Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
     }
@@ -315,6 +350,7 @@ impl Listener {
     fn keep_time(&mut self, now: Instant) {
         self.passive.expire(&self.poller, now, &self.rules());
         self.expire_dials(now);
+        self.expire_queue(now);
         if self.rested.is_some_and(|until| until <= now) {
             self.rested = None;
             for key in std::mem::take(&mut self.resting) {

@@ -1,13 +1,13 @@
 //! The passive ports, opened once and shared by many peers (RFC 959 §4.1.2 `PASV`, RFC 2428 `EPSV`).
 //!
 //! A *reservation* gives one session the next connection from its peer to one port. Two peers may hold the same
-//! port; the address a connection comes from tells whose it is. Connections without a reservation are closed by the
-//! caller and change nothing here. Ports are never chosen by the kernel: `bind` to port 0 becomes slow, and fails, when
+//! port; the address a connection comes from tells whose it is. Sessions of one peer may *share* a port: then something
+//! else must tell (`undecided.rs`). Connections without a reservation are closed by the caller and change nothing here. Ports are never chosen by the kernel: `bind` to port 0 becomes slow, and fails, when
 //! some ten thousand connections linger.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
@@ -63,6 +63,8 @@ pub(super) struct Wish {
     pub(super) house: House,
     /// Whether any address may connect; such a port is shared with nobody.
     pub(super) anyone: bool,
+    /// Whether other sessions of the same peer may expect connections at the same port.
+    pub(super) is_shared: bool,
     /// When the reservation ends by itself.
     pub(super) until: Option<Instant>,
 }
@@ -86,6 +88,13 @@ impl From<Place> for House {
 }
 
 impl House {
+    /// Whether clients who called `other` reach this one at the same address.
+    fn serves(self, other: Self) -> bool {
+        let is_everywhere = self.address.is_unspecified()
+            && (self.is_dual || self.address.is_ipv4() == other.address.is_ipv4());
+        is_everywhere || self.address == other.address
+    }
+
     fn at(self, port: u16) -> SocketAddr {
         match self.address {
             IpAddr::V4(v4) => SocketAddr::new(v4.into(), port),
@@ -103,6 +112,18 @@ struct Port {
     port: u16,
     socket: OwnedFd,
     reservations: usize,
+    /// Somebody else has opened it, and it stays whatever the configuration says.
+    is_given: bool,
+}
+
+impl Port {
+    /// Whether a session may have it by its rules.
+    fn is_for(&self, wish: &Wish, rules: &Rules) -> bool {
+        if self.is_given {
+            return self.house.serves(wish.house);
+        }
+        self.house == wish.house && rules.range.contains(&self.port)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +133,7 @@ struct Reservation {
     wish: u32,
     /// `None` when anyone may connect.
     peer: Option<IpAddr>,
+    is_shared: bool,
     until: Option<Instant>,
 }
 
@@ -123,9 +145,15 @@ pub(super) struct Passive {
     order: Vec<u32>,
     by_port: HashMap<(House, u16), u32>,
     waiting: HashMap<(u32, Option<IpAddr>), SessionId>,
+    /// The sessions of one peer that share a port. Nobody waits alone at such a pair.
+    sharing: HashMap<(u32, IpAddr), Vec<SessionId>>,
+    /// Whether a pair came free since it was last asked.
+    has_room: bool,
     reservations: HashMap<SessionId, Reservation>,
     deadlines: BTreeSet<(Instant, SessionId)>,
     idle: usize,
+    /// How many of them somebody else has opened.
+    given: usize,
     last: u32,
     /// Security: a keyed hash of a counter. Ports cannot be foretold, and choosing one costs no system call.
     chance: RandomState,
@@ -139,6 +167,9 @@ impl Passive {
     /// old connection of the same peer is not taken for the new one. Then [`Self::hold`].
     pub(super) fn prepare(&mut self, poller: &Poller, wish: &Wish, rules: &Rules) -> Option<u32> {
         self.release(poller, wish.session, rules);
+        if let Some(number) = self.joinable(wish, rules) {
+            return Some(number);
+        }
         let enough = self.order.len() >= SPREAD.min(rules.spare);
         match enough.then(|| self.choose(wish, rules)).flatten() {
             Some(number) => Some(number),
@@ -151,10 +182,11 @@ impl Passive {
     ///
     /// Nobody can have connected there for this session before: the port is told only with the wish.
     pub(super) fn spare_port(&mut self, wish: &Wish, rules: &Rules) -> Option<u32> {
-        let is_free = |number: &&u32| {
-            !self.waiting.contains_key(&(**number, None))
-                && !self.waiting.contains_key(&(**number, Some(wish.peer)))
-        };
+        // Of a small range everything is needed for those who have asked.
+        if self.many(rules) < 2 * SPREAD {
+            return None;
+        }
+        let is_free = |number: &&u32| self.is_free_for(**number, wish.peer);
         let free = self.order.iter().filter(is_free).take(PLENTY).count();
         if free < PLENTY { None } else { self.choose(wish, rules) }
     }
@@ -167,9 +199,13 @@ impl Passive {
         }
         port.reservations += 1;
         let peer = (!wish.anyone).then_some(wish.peer);
-        self.waiting.insert((number, peer), wish.session);
-        self.reservations
-            .insert(wish.session, Reservation { number, wish: wish.number, peer, until: wish.until });
+        if wish.is_shared {
+            self.sharing.entry((number, wish.peer)).or_default().push(wish.session);
+        } else {
+            self.waiting.insert((number, peer), wish.session);
+        }
+        let Wish { number: wished, is_shared, until, .. } = wish;
+        self.reservations.insert(wish.session, Reservation { number, wish: wished, peer, is_shared, until });
         self.deadlines.extend(wish.until.map(|until| (until, wish.session)));
         Some(port.port)
     }
@@ -177,7 +213,11 @@ impl Passive {
     /// Ends a session's reservation, if it has one.
     pub(super) fn release(&mut self, poller: &Poller, session: SessionId, rules: &Rules) {
         let Some(reservation) = self.reservations.remove(&session) else { return };
-        self.waiting.remove(&(reservation.number, reservation.peer));
+        self.has_room = true;
+        match reservation.peer.filter(|_| reservation.is_shared) {
+            Some(peer) => self.leave(reservation.number, peer, session),
+            None => drop(self.waiting.remove(&(reservation.number, reservation.peer))),
+        }
         if let Some(until) = reservation.until {
             self.deadlines.remove(&(until, session));
         }
@@ -187,7 +227,7 @@ impl Passive {
             return;
         }
         self.idle += 1;
-        let is_wanted = rules.range.contains(&port.port) && self.idle <= rules.spare;
+        let is_wanted = port.is_given || (rules.range.contains(&port.port) && self.idle <= rules.spare);
         if !is_wanted {
             self.close(poller, reservation.number);
         }
@@ -208,6 +248,39 @@ impl Passive {
         Some((session, wish))
     }
 
+    /// As [`Self::claim`], for a session that was found to be the one of several at a shared port.
+    pub(super) fn claim_shared(
+        &mut self,
+        poller: &Poller,
+        (number, peer): (u32, IpAddr),
+        session: SessionId,
+        rules: &Rules,
+    ) -> Option<u32> {
+        let reservation = self.reservations.get(&session)?;
+        let is_here = reservation.is_shared && (reservation.number, reservation.peer) == (number, Some(peer));
+        let wish = is_here.then_some(reservation.wish)?;
+        self.release(poller, session, rules);
+        Some(wish)
+    }
+
+    /// Finds a session that expects a connection at this port, from whomever.
+    pub(super) fn anybody_at(&self, number: u32) -> Option<SessionId> {
+        self.reservations
+            .iter()
+            .find(|(_, reservation)| reservation.number == number)
+            .map(|(session, _)| *session)
+    }
+
+    /// Lists the sessions that share a port for connections of this peer.
+    pub(super) fn sharers(&self, number: u32, peer: IpAddr) -> &[SessionId] {
+        self.sharing.get(&(number, peer)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tells whether a pair has come free since the last time this was asked.
+    pub(super) fn take_room(&mut self) -> bool {
+        std::mem::take(&mut self.has_room)
+    }
+
     /// Ends the reservations whose time is over.
     pub(super) fn expire(&mut self, poller: &Poller, now: Instant, rules: &Rules) {
         while let Some((until, session)) = self.deadlines.first().copied().filter(|(until, _)| *until <= now)
@@ -220,7 +293,9 @@ impl Passive {
     /// Closes unreserved ports that a new configuration does not want.
     pub(super) fn tidy(&mut self, poller: &Poller, houses: &[House], rules: &Rules) {
         let is_unwanted = |port: &Port| {
-            port.reservations == 0 && !(rules.range.contains(&port.port) && houses.contains(&port.house))
+            let is_wanted =
+                port.is_given || (rules.range.contains(&port.port) && houses.contains(&port.house));
+            port.reservations == 0 && !is_wanted
         };
         let numbers: Vec<u32> =
             self.ports.iter().filter(|(_, port)| is_unwanted(port)).map(|(number, _)| *number).collect();
@@ -237,18 +312,39 @@ impl Passive {
         self.ports.get(&number).map(|port| &port.socket)
     }
 
+    fn leave(&mut self, number: u32, peer: IpAddr, session: SessionId) {
+        let Some(sharers) = self.sharing.get_mut(&(number, peer)) else { return };
+        sharers.retain(|other| *other != session);
+        if sharers.is_empty() {
+            self.sharing.remove(&(number, peer));
+        }
+    }
+
+    /// Finds a port that sessions of this peer share already: the others are left to those who share none.
+    fn joinable(&self, wish: &Wish, rules: &Rules) -> Option<u32> {
+        let has_sharers = |number: &&u32| {
+            self.ports
+                .get(number)
+                .is_some_and(|port| port.is_for(wish, rules) && !self.sharers(**number, wish.peer).is_empty())
+        };
+        wish.is_shared.then(|| self.order.iter().find(has_sharers).copied())?
+    }
+
+    /// Tells whether nobody holds this port for this peer.
+    fn is_free_for(&self, number: u32, peer: IpAddr) -> bool {
+        !self.waiting.contains_key(&(number, None))
+            && !self.waiting.contains_key(&(number, Some(peer)))
+            && !self.sharing.contains_key(&(number, peer))
+    }
+
     /// Finds an open port that this peer can have, beginning anywhere.
     fn choose(&mut self, wish: &Wish, rules: &Rules) -> Option<u32> {
         let start = self.draw(self.order.len())?;
         let (before, after) = self.order.split_at_checked(start)?;
         let is_free = |number: &&u32| {
             self.ports.get(number).is_some_and(|port| {
-                let can_share = !wish.anyone
-                    && !self.waiting.contains_key(&(**number, None))
-                    && !self.waiting.contains_key(&(**number, Some(wish.peer)));
-                port.house == wish.house
-                    && rules.range.contains(&port.port)
-                    && (port.reservations == 0 || can_share)
+                let can_share = !wish.anyone && self.is_free_for(**number, wish.peer);
+                port.is_for(wish, rules) && (port.reservations == 0 || can_share)
             })
         };
         after.iter().chain(before).find(is_free).copied()
@@ -256,6 +352,10 @@ impl Passive {
 
     /// Opens another port of the range, beginning anywhere.
     fn open(&mut self, poller: &Poller, house: House, rules: &Rules) -> Option<u32> {
+        // Who opens sockets for us decides which ports there are.
+        if self.given > 0 {
+            return None;
+        }
         let (low, high) = (*rules.range.start(), *rules.range.end());
         let start = low.checked_add(u16::try_from(self.draw(rules.range.len())?).ok()?)?;
         let mut tries = rules.tries;
@@ -281,11 +381,31 @@ impl Passive {
         self.last = self.last.wrapping_add(1);
         let number = self.last;
         poller.add(&socket, Key::Passive(number).number(), Interest::Read).map_err(|error| error.kind())?;
-        self.ports.insert(number, Port { house, port, socket, reservations: 0 });
-        self.order.push(number);
-        self.by_port.insert((house, port), number);
-        self.idle += 1;
+        self.insert(number, Port { house, port, socket, reservations: 0, is_given: false });
         Ok(number)
+    }
+
+    fn insert(&mut self, number: u32, port: Port) {
+        self.by_port.insert((port.house, port.port), number);
+        self.ports.insert(number, port);
+        self.order.push(number);
+        self.idle += 1;
+    }
+
+    /// Takes a socket that listens already; from then on these are the passive ports.
+    pub(super) fn take_given(&mut self, poller: &Poller, place: Place, socket: OwnedFd) -> io::Result<()> {
+        self.last = self.last.wrapping_add(1);
+        let number = self.last;
+        poller.add(&socket, Key::Passive(number).number(), Interest::Read)?;
+        let (house, port) = (House::from(place), place.address.port());
+        self.insert(number, Port { house, port, socket, reservations: 0, is_given: true });
+        self.given += 1;
+        Ok(())
+    }
+
+    /// How many passive ports there can be.
+    pub(super) fn many(&self, rules: &Rules) -> usize {
+        if self.given > 0 { self.given } else { rules.range.len() }
     }
 
     /// Closes an unreserved port.
@@ -316,7 +436,15 @@ mod tests {
 
     fn wish(session: u64, peer: u8) -> Wish {
         let peer = IpAddr::from([127, 0, 0, peer]);
-        Wish { session: SessionId(session), number: 1, peer, house: house(), anyone: false, until: None }
+        Wish {
+            session: SessionId(session),
+            number: 1,
+            peer,
+            house: house(),
+            anyone: false,
+            is_shared: false,
+            until: None,
+        }
     }
 
     /// A range of `length` ports nobody uses at the moment.
@@ -375,6 +503,52 @@ mod tests {
         );
         assert!(reserve(&mut passive, &poller, wish(2, 3), &rules).is_some());
         assert_eq!(reserve(&mut passive, &poller, anyone, &rules), None);
+    }
+
+    #[test]
+    fn sessions_of_one_peer_share_a_port_only_with_those_who_share_it_too() {
+        let poller = Poller::new().unwrap();
+        let (mut passive, rules) = (Passive::default(), rules(1));
+        let shared = |session| Wish { is_shared: true, ..wish(session, 2) };
+        let port = Some(*rules.range.start());
+        assert_eq!(reserve(&mut passive, &poller, shared(1), &rules), port);
+        assert_eq!(reserve(&mut passive, &poller, shared(2), &rules), port);
+        assert_eq!(reserve(&mut passive, &poller, wish(3, 2), &rules), None);
+        assert_eq!(reserve(&mut passive, &poller, wish(4, 3), &rules), port, "another peer shares nothing");
+        let (number, peer) = (passive.order[0], IpAddr::from([127, 0, 0, 2]));
+        assert_eq!(
+            passive.claim(&poller, number, peer, &rules),
+            None,
+            "the address does not tell whose it is"
+        );
+        assert_eq!(passive.sharers(number, peer), [SessionId(1), SessionId(2)]);
+        assert_eq!(passive.claim_shared(&poller, (number, peer), SessionId(4), &rules), None);
+        assert_eq!(passive.claim_shared(&poller, (number, peer), SessionId(2), &rules), Some(1));
+        assert_eq!(
+            passive.claim_shared(&poller, (number, peer), SessionId(2), &rules),
+            None,
+            "it serves once"
+        );
+        passive.release(&poller, SessionId(1), &rules);
+        assert!(passive.sharing.is_empty());
+        assert_eq!(reserve(&mut passive, &poller, wish(3, 2), &rules), port);
+        assert_eq!(
+            reserve(&mut passive, &poller, shared(1), &rules),
+            None,
+            "one who waits alone stays alone"
+        );
+    }
+
+    #[test]
+    fn those_who_share_leave_other_ports_to_those_who_do_not() {
+        let poller = Poller::new().unwrap();
+        let (mut passive, rules) = (Passive::default(), rules(3));
+        let shared = |session| Wish { is_shared: true, ..wish(session, 2) };
+        let one = reserve(&mut passive, &poller, shared(1), &rules);
+        assert!(reserve(&mut passive, &poller, wish(2, 2), &rules) != one);
+        assert_eq!(reserve(&mut passive, &poller, shared(3), &rules), one);
+        assert!(reserve(&mut passive, &poller, wish(4, 2), &rules).is_some());
+        assert_eq!(reserve(&mut passive, &poller, wish(5, 2), &rules), None);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The whole listener over real sockets: the test is the monitor, the workers and the clients.
 
+mod few_ports;
+mod proxied;
+
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -67,7 +70,7 @@ impl House {
     /// A client from this address, and what its worker was told.
     fn client(&self, worker: &Channel, from: u8) -> (TcpStream, SessionId, Admission, u32) {
         let stream = self.call(from);
-        let (ToWorker::Accepted { session, peer, local, admission, clients }, Some(_)) = hear(worker) else {
+        let (ToWorker::Accepted { session, peer, local, admission, clients, .. }, Some(_)) = hear(worker) else {
             panic!("no client came")
         };
         assert_eq!(peer, stream.local_addr().unwrap());
@@ -121,8 +124,8 @@ fn is_closed(mut stream: &TcpStream) -> bool {
 }
 
 fn expect(worker: &Channel, session: SessionId) -> Option<u16> {
-    worker.send(&FromWorker::Expect { session, number: 1, anyone: false }).unwrap();
-    let (ToWorker::Expecting { session: answered, port }, None) = hear(worker) else { panic!("no port") };
+    worker.send(&FromWorker::Expect { session, number: 1, anyone: false, may_share: false }).unwrap();
+    let (ToWorker::Expecting { session: answered, port, .. }, None) = hear(worker) else { panic!("no port") };
     assert_eq!(answered, session);
     port
 }
@@ -181,7 +184,7 @@ fn two_peers_share_one_port_and_a_stranger_disturbs_neither() {
 #[test]
 fn a_range_of_one_port_serves_one_session_of_a_peer_at_a_time() {
     let (port, range) = one_port();
-    let house = House::open(&range);
+    let house = House::open(&format!("{range}pasv_wait_timeout=0\n"));
     let worker = house.worker(1);
     let (_one, first, ..) = house.client(&worker, 2);
     let (_other, second, ..) = house.client(&worker, 2);
@@ -249,7 +252,7 @@ fn a_session_cannot_have_third_parties_called() {
     assert_eq!(TcpStream::from(socket.unwrap()).local_addr().unwrap(), caller);
     let gone = callee.local_addr().unwrap();
     drop(callee);
-    assert_eq!(dial(&worker, session, gone).0, DialOutcome::Failed);
+    assert_eq!(dial(&worker, session, gone).0, DialOutcome::Refused);
 }
 
 #[test]
@@ -328,7 +331,7 @@ fn a_worker_that_does_not_read_holds_up_nobody_and_misses_nothing() {
     let (_client, session, ..) = house.client(&slow, 2);
     slow.set_nonblocking(true).unwrap();
     let mut asked = 0;
-    while slow.send(&FromWorker::Expect { session, number: 1, anyone: false }).is_ok() {
+    while slow.send(&FromWorker::Expect { session, number: 1, anyone: false, may_share: false }).is_ok() {
         asked += 1;
     }
     let other = house.worker(2);

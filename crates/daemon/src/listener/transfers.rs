@@ -2,17 +2,20 @@
 //!
 //! One wish at a time: a new `Expect` or `Dial` ends what the session wanted before.
 
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use wharf_ipc::SessionId;
-use wharf_ipc::listener::{DialOutcome, PROMISE, ToWorker};
+use wharf_ipc::listener::{DialOutcome, LONGEST_WAIT, PROMISE, ToWorker};
 use wharf_os::socket;
 
 use super::clients::{Session, peer_address};
 use super::dial::is_permitted;
 use super::key::Key;
 use super::passive::Wish;
+use super::queue::{Asked, Line};
 use super::{Listener, say};
 
 /// As many connections can wait at one port (`wharf_os::socket::listening`).
@@ -22,23 +25,65 @@ const BACKLOG: usize = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Listener {
-    /// Reserves a passive port.
-    pub(super) fn expect(&mut self, id: SessionId, number: u32, anyone: bool) {
+    /// Reserves a passive port, at once or when one comes free.
+    pub(super) fn expect(&mut self, asked: Asked) {
+        let id = asked.session;
         let Some(session) = self.sessions.get(&id).copied() else { return };
-        self.dials.cancel(&self.poller, id);
+        self.forget(id);
+        let line = Line { peer: peer_address(session.peer), range: self.rules_of(id).range };
+        let is_first = self.queue.is_empty() || !self.queue.is_waited_in(&line);
+        if is_first && self.reserve(&asked) {
+            return;
+        }
+        let wait = Duration::from_secs(self.terms_of(id).pasv_wait_timeout.min(LONGEST_WAIT).into());
+        if wait.is_zero() || !self.queue.push(asked, line, Instant::now() + wait) {
+            self.tell_no_port(id);
+        }
+    }
+
+    /// Reserves a port if there is one; `true` when there is nobody left who waits for it.
+    fn reserve(&mut self, asked: &Asked) -> bool {
+        let Asked { session: id, number, anyone, may_share } = *asked;
+        let Some(session) = self.sessions.get(&id).copied() else { return true };
         let until = after(self.terms_of(id).accept_timeout, GRACE);
         let peer = peer_address(session.peer);
-        let wish = Wish { session: id, number, peer, house: session.house, anyone, until };
         let rules = self.rules_of(id);
-        let port = self.passive.prepare(&self.poller, &wish, &rules).and_then(|port| {
-            self.accept_at_most(BACKLOG, port);
-            self.passive.hold(port, wish)
-        });
-        self.tell_worker(session.worker, ToWorker::Expecting { session: id, port }, None);
+        // Where there is a port for each of a peer's sessions nobody has to share one.
+        let is_shared = may_share && !anyone && self.counts.of(peer) > self.passive.many(&rules);
+        let wish = Wish { session: id, number, peer, house: session.house, anyone, is_shared, until };
+        let Some(place) = self.passive.prepare(&self.poller, &wish, &rules) else { return false };
+        self.accept_at_most(BACKLOG, place);
+        let port = self.passive.hold(place, wish);
+        if port.is_some() {
+            self.tell_worker(session.worker, ToWorker::Expecting { session: id, port, is_shared }, None);
+        }
+        port.is_some()
+    }
+
+    /// Gives ports that came free to those who wait.
+    pub(super) fn serve_queue(&mut self) {
+        while self.passive.take_room() && !self.queue.is_empty() {
+            let mut queue = std::mem::take(&mut self.queue);
+            queue.serve(|asked| self.reserve(asked));
+            self.queue = queue;
+        }
+    }
+
+    pub(super) fn expire_queue(&mut self, now: Instant) {
+        for asked in self.queue.expire(now) {
+            self.tell_no_port(asked.session);
+        }
+    }
+
+    fn tell_no_port(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id).copied() else { return };
+        let message = ToWorker::Expecting { session: id, port: None, is_shared: false };
+        self.tell_worker(session.worker, message, None);
     }
 
     pub(super) fn forget(&mut self, id: SessionId) {
         self.dials.cancel(&self.poller, id);
+        self.queue.forget(id);
         self.passive.release(&self.poller, id, &self.rules());
     }
 
@@ -56,25 +101,37 @@ impl Listener {
                 Ok(None) => return,
                 Err(error) => return self.rest(Key::Passive(number), &error),
             };
-            let rules = self.rules();
-            let Some((id, wish)) = self.passive.claim(&self.poller, number, peer_address(peer), &rules)
-            else {
-                continue;
-            };
-            let Some(session) = self.sessions.get(&id).copied() else { continue };
-            let next = self.promise(id, session, wish.wrapping_add(1));
-            let message = ToWorker::Arrived { session: id, number: wish, next };
-            self.tell_worker(session.worker, message, Some(connection));
+            match peer_address(peer) {
+                proxy if self.is_proxy(proxy) => self.unwrap(number, proxy, connection),
+                peer => self.give(number, peer, connection),
+            }
         }
+    }
+
+    /// Gives a connection of this peer to whom it is for, and closes it when that is nobody.
+    pub(super) fn give(&mut self, number: u32, peer: IpAddr, connection: OwnedFd) {
+        if !self.passive.sharers(number, peer).is_empty() {
+            return self.find_owner(number, peer, connection);
+        }
+        let rules = self.rules();
+        let Some((id, wish)) = self.passive.claim(&self.poller, number, peer, &rules) else { return };
+        let Some(session) = self.sessions.get(&id).copied() else { return };
+        let next = self.promise(id, session, wish.wrapping_add(1));
+        let message = ToWorker::Arrived { session: id, number: wish, next };
+        self.tell_worker(session.worker, message, Some(connection));
     }
 
     /// Reserves a port for a transfer that will probably follow: it saves a busy session a question for each file.
     ///
     /// Only where ports are plenty: nobody else's transfer waits for a promise.
     fn promise(&mut self, id: SessionId, session: Session, number: u32) -> Option<u16> {
+        if !self.queue.is_empty() {
+            return None;
+        }
         let peer = peer_address(session.peer);
         let until = after(self.terms_of(id).accept_timeout, GRACE + Duration::from_secs(PROMISE));
-        let wish = Wish { session: id, number, peer, house: session.house, anyone: false, until };
+        let house = session.house;
+        let wish = Wish { session: id, number, peer, house, anyone: false, is_shared: false, until };
         let rules = self.rules_of(id);
         let port = self.passive.spare_port(&wish, &rules)?;
         self.passive.hold(port, wish)
@@ -94,7 +151,7 @@ impl Listener {
         match self.dials.begin(&self.poller, (id, number), (from, to), until) {
             Ok(false) => {}
             Ok(true) => self.note_other_port(from.port()),
-            Err(_) => self.tell_dialled(id, number, DialOutcome::Failed),
+            Err(error) => self.tell_dialled(id, number, why_not(&error)),
         }
     }
 
@@ -116,13 +173,13 @@ impl Listener {
                 let message = ToWorker::Dialled { session: id, number, outcome: DialOutcome::Connected };
                 self.tell_worker(session.worker, message, Some(socket));
             }
-            Err(_) => self.tell_dialled(id, number, DialOutcome::Failed),
+            Err(error) => self.tell_dialled(id, number, why_not(&error)),
         }
     }
 
     pub(super) fn expire_dials(&mut self, now: Instant) {
         for (id, number) in self.dials.expire(&self.poller, now) {
-            self.tell_dialled(id, number, DialOutcome::Failed);
+            self.tell_dialled(id, number, DialOutcome::NoAnswer);
         }
     }
 
@@ -135,6 +192,16 @@ impl Listener {
 /// The moment a number of seconds from now; 0 seconds mean never, as everywhere in the configuration.
 fn after(seconds: u32, grace: Duration) -> Option<Instant> {
     (seconds != 0).then(|| Instant::now() + Duration::from_secs(seconds.into()) + grace)
+}
+
+/// Tells why a connect failed, as far as a user can do something about it.
+fn why_not(error: &io::Error) -> DialOutcome {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => DialOutcome::Refused,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => DialOutcome::Unreachable,
+        ErrorKind::TimedOut => DialOutcome::NoAnswer,
+        _ => DialOutcome::Failed,
+    }
 }
 
 /// Where an active data connection comes from: the address the client called.

@@ -16,6 +16,7 @@ use wharf_hosts::{Client, Judgement, Name, Rules};
 use wharf_ipc::SessionId;
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Admission, ToWorker};
+use wharf_proto::host::host_name;
 use wharf_os::epoll::Interest;
 use wharf_os::spawn::{Child, Launch};
 
@@ -99,7 +100,34 @@ impl Monitor {
     fn admit_by(&mut self, visitor: Visitor, file: &[u8]) {
         use std::os::unix::ffi::OsStrExt;
         let path = PathBuf::from(std::ffi::OsStr::from_bytes(file));
-        let (admission, descriptors) = match layered(&self.settings.config, &path) {
+        let site = Arc::clone(&self.settings.config);
+        self.admit_over(&site, &path, visitor.worker, visitor.session);
+    }
+
+    /// Gives a client the configuration of the host that it means (`host_config_dir`), over what held for it before it
+    /// named any.
+    pub(super) fn host_named(&mut self, worker: u32, session: SessionId, name: &str) {
+        use std::os::unix::ffi::OsStrExt;
+        let site = Arc::clone(&self.settings.config);
+        let Some(known) = self.workers.known(worker, session) else { return };
+        let before = Arc::clone(known.before_hosts.get_or_insert_with(|| known.config.clone().unwrap_or(site)));
+        // Security: the worker's word is not taken for the name of a file.
+        let file = host_name(name.as_bytes()).and_then(|name| {
+            let directory = before.wharf.host_config_dir.as_ref()?;
+            let file = Path::new(std::ffi::OsStr::from_bytes(directory)).join(name);
+            file.is_file().then_some(file)
+        });
+        match file {
+            Some(file) => self.admit_over(&before, &file, worker, session),
+            None => {
+                let message = ToWorker::Admitted { session, admission: Admission::Refused };
+                self.tell_worker(worker, message, Vec::new());
+            }
+        }
+    }
+
+    fn admit_over(&mut self, below: &Config, path: &Path, worker: u32, session: SessionId) {
+        let (admission, descriptors) = match layered(below, path) {
             Ok((config, files)) => match files.descriptors() {
                 Ok(descriptors) => {
                     let admission = Admission::WelcomeBy {
@@ -107,9 +135,8 @@ impl Monitor {
                         banner: files.banner.is_some(),
                         user_list: files.user_list.is_some(),
                         authorities: files.authorities.is_some(),
-                        passive_address: self.settings.passive_address,
                     };
-                    if let Some(known) = self.workers.known(visitor.worker, visitor.session) {
+                    if let Some(known) = self.workers.known(worker, session) {
                         known.config = Some(Arc::new(config));
                     }
                     (admission, descriptors)
@@ -118,7 +145,7 @@ impl Monitor {
             },
             Err(text) => (Admission::Oops { text }, Vec::new()),
         };
-        self.answer_door(visitor, admission, descriptors);
+        self.tell_worker(worker, ToWorker::Admitted { session, admission }, descriptors);
     }
 
     fn answer_door(&mut self, visitor: Visitor, admission: Admission, descriptors: Vec<OwnedFd>) {
@@ -236,5 +263,11 @@ fn layered(site: &Config, file: &Path) -> Result<(Config, Files), Vec<u8>> {
         return Err(b"SSL: cannot load RSA certificate".to_vec());
     }
     let files = Files::open(&loaded.config).map_err(String::into_bytes)?;
+    // What is the site's has been judged already.
+    let is_own = (&loaded.config.tls.ca_certs_file, &loaded.config.wharf.ca_crl_file)
+        != (&site.tls.ca_certs_file, &site.wharf.ca_crl_file);
+    if is_own && let Err(reason) = files.judge() {
+        return Err(told(&[super::verifier::problem(&loaded.config, &reason)]));
+    }
     Ok((loaded.config, files))
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use wharf_config::Config;
 
+use super::verifier::{self, Against};
+
 /// How much of a list is read; vsftpd's number.
 const LIMIT: u64 = 100_000;
 
@@ -21,11 +23,16 @@ pub(super) struct Files {
     pub(super) user_list: Option<Watched>,
     /// `ca_certs_file` with `ssl_enable`.
     pub(super) authorities: Option<Watched>,
+    /// `ca_crl_file` with `ca_certs_file`.
+    revoked: Option<Watched>,
+    /// What the two files looked like when they were last told to be bad.
+    told: Option<[Version; 2]>,
 }
 
 /// An open file, and what it looked like when it was opened.
 #[derive(Debug)]
 pub(super) struct Watched {
+    name: String,
     file: File,
     version: Version,
 }
@@ -57,29 +64,83 @@ impl Files {
             .ca_certs_file
             .as_ref()
             .filter(|_| config.tls.ssl_enable)
-            .map(authorities)
+            .map(|path| of_clients(path, "verify file"))
             .transpose()?;
-        Ok(Self { banner, user_list, authorities })
+        let revoked = config
+            .wharf
+            .ca_crl_file
+            .as_ref()
+            .filter(|_| authorities.is_some())
+            .map(|path| of_clients(path, "revocation lists"))
+            .transpose()?;
+        Ok(Self { banner, user_list, authorities, revoked, told: None })
     }
 
     /// The descriptors for a worker, in the order of the message.
     pub(super) fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
-        [&self.banner, &self.user_list, &self.authorities]
+        [&self.banner, &self.user_list, &self.authorities, &self.revoked]
             .into_iter()
             .flatten()
             .map(|watched| watched.file.as_fd().try_clone_to_owned())
             .collect()
     }
 
+    /// What client certificates are held against; `None` without `ca_certs_file`.
+    pub(super) fn against(&self) -> Option<Against<'_>> {
+        Some(against(self.authorities.as_ref()?, self.revoked.as_ref()))
+    }
+
+    /// Has the content of what client certificates are held against judged; says what should be known of it.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub(super) fn judge(&self) -> Result<Option<String>, String> {
+        self.against().map_or(Ok(None), verifier::judge)
+    }
+
+    /// Takes changed authorities or revocation lists over when they can be used; otherwise those before stay, and that is
+    /// told once.
+    fn follow_authorities(&mut self, config: &Config) -> bool {
+        let Some(authorities) = &self.authorities else { return false };
+        let newer_of = |open: &Watched, name: Option<&bstr::BString>| newer(open, name?);
+        let new = newer_of(authorities, config.tls.ca_certs_file.as_ref());
+        let lists = self.revoked.as_ref();
+        let new_lists = lists.and_then(|open| newer_of(open, config.wharf.ca_crl_file.as_ref()));
+        if new.is_none() && new_lists.is_none() {
+            return false;
+        }
+        let there = (new.as_ref().unwrap_or(authorities), new_lists.as_ref().or(lists));
+        let versions = [there.0.version, there.1.map_or(there.0.version, |lists| lists.version)];
+        if self.told == Some(versions) {
+            return false;
+        }
+        match verifier::judge(against(there.0, there.1)) {
+            Ok(remark) => super::site::report(remark.map(|remark| verifier::warning(config, &remark)).iter()),
+            Err(reason) => {
+                super::site::report([&verifier::problem(config, &reason)]);
+                wharf_os::say!(
+                    "wharfd: monitor: what client certificates are held against has changed and cannot be used; what \
+                     was there before stays in force"
+                );
+                self.told = Some(versions);
+                return false;
+            }
+        }
+        self.told = None;
+        if new.is_some() {
+            self.authorities = new;
+        }
+        if new_lists.is_some() {
+            self.revoked = new_lists;
+        }
+        true
+    }
+
     /// Opens a file again that was replaced or changed; true when there was one.
     pub(super) fn follow_changes(&mut self, config: &Config) -> bool {
-        let names = [
-            config.messages.banner_file.as_ref(),
-            config.access.userlist_file.as_ref(),
-            config.tls.ca_certs_file.as_ref(),
-        ];
-        let mut changed = false;
-        let files = [&mut self.banner, &mut self.user_list, &mut self.authorities];
+        let names = [config.messages.banner_file.as_ref(), config.access.userlist_file.as_ref()];
+        let mut changed = self.follow_authorities(config);
+        let files = [&mut self.banner, &mut self.user_list];
         for (file, name) in files.into_iter().zip(names) {
             if let (Some(open), Some(name)) = (file.as_ref(), name)
                 && let Some(newer) = newer(open, name)
@@ -92,13 +153,19 @@ impl Files {
     }
 }
 
+fn against<'a>(authorities: &'a Watched, revoked: Option<&'a Watched>) -> Against<'a> {
+    let lent = |watched: &'a Watched| (watched.name.as_str(), watched.file.as_fd());
+    Against { authorities: lent(authorities), revoked: revoked.map(lent) }
+}
+
 fn newer(open: &Watched, name: &[u8]) -> Option<Watched> {
-    let there = watch(File::open(path(name)).ok()?).ok()?;
+    let there = watch(name, File::open(path(name)).ok()?).ok()?;
     (there.version != open.version).then_some(there)
 }
 
-fn watch(file: File) -> std::io::Result<Watched> {
-    Ok(Watched { version: version(&file.metadata()?), file })
+fn watch(name: &[u8], file: File) -> std::io::Result<Watched> {
+    let name = String::from_utf8_lossy(name).into_owned();
+    Ok(Watched { name, version: version(&file.metadata()?), file })
 }
 
 /// Reads a list of whole lines for a decision of our own (e-mail lists, `chroot_list_file`).
@@ -113,14 +180,14 @@ pub(super) fn lines(name: &[u8]) -> std::io::Result<Vec<Vec<u8>>> {
 
 fn open(name: &[u8], what: &str) -> Result<Watched, String> {
     File::open(path(name))
-        .and_then(watch)
+        .and_then(|file| watch(name, file))
         .map_err(|error| format!("cannot read {what} file:{} ({error})", path(name).display()))
 }
 
-fn authorities(name: &bstr::BString) -> Result<Watched, String> {
+fn of_clients(name: &bstr::BString, what: &str) -> Result<Watched, String> {
     File::open(path(name))
-        .and_then(watch)
-        .map_err(|error| format!("SSL: could not load verify file: {}: {error}", path(name).display()))
+        .and_then(|file| watch(name, file))
+        .map_err(|error| format!("SSL: could not load {what}: {}: {error}", path(name).display()))
 }
 
 fn path(name: &[u8]) -> &Path {

@@ -5,12 +5,13 @@
 //! nothing: the one before stays in force.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{self, Timeout};
 use wharf_config::{Config, Problem};
+use wharf_ipc::acme::{Done, Task};
 use wharf_ipc::keyholder::{self, Answer, FromKeyholder, Public, Question, ToKeyholder};
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::ToWorker;
@@ -18,6 +19,7 @@ use wharf_os::epoll::{Interest, Poller};
 use wharf_os::identity;
 use wharf_os::spawn::{Child, Launch};
 
+use super::acme;
 use super::pairs::{self, Pair, Versions};
 use super::site::report;
 use super::workers::{TOO_SOON, end};
@@ -80,12 +82,17 @@ impl Keys {
         if !config.tls.ssl_enable {
             return Ok(());
         }
-        let pairs = pairs::open(config)?;
+        let ordered = config.acme_order();
+        // What it needs may have to be made first.
+        let early = if ordered.is_none() { Some(pairs::open(config)?) } else { None };
         if self.keyholder.is_none() {
             self.start_keyholder(poller, config)
                 .map_err(|error| Problem::error(format!("cannot start the keyholder: {error}")))?;
         }
-        self.load(pairs)?;
+        if let Some(order) = &ordered {
+            acme::prepare(self, order)?;
+        }
+        self.load(early.map_or_else(|| pairs::open(config), Ok)?)?;
         report(&self.pairs.iter().filter_map(Pair::exposed).collect::<Vec<_>>());
         Ok(())
     }
@@ -155,13 +162,33 @@ impl Keys {
         Ok(for_worker.into())
     }
 
+    /// Gives the keyholder a task that concerns an ordered certificate.
+    ///
+    /// # Errors
+    /// When there is no keyholder that answers.
+    pub(super) fn carry_out(&self, task: Task, descriptors: &[BorrowedFd<'_>]) -> Result<Done, String> {
+        let keyholder = self.keyholder.as_ref().ok_or("there is no keyholder; one is being started")?;
+        wharf_ipc::acme::carry_out(&keyholder.link, task, descriptors, PATIENCE).map_err(|error| {
+            // Its death is noticed by its channel, and then it is replaced.
+            let _ = keyholder.child.kill(rustix::process::Signal::KILL);
+            format!("the keyholder failed: {error}")
+        })
+    }
+
+    /// Tells the keyholder that an order is over; one that is gone knows of none.
+    pub(super) fn end_order(&self) {
+        if let Some(keyholder) = &self.keyholder {
+            let _ = keyholder.link.send(&ToKeyholder::Acme(Task::End));
+        }
+    }
+
     pub(super) fn child(&mut self) -> Option<&mut Child> {
         self.keyholder.as_mut().map(|keyholder| &mut keyholder.child)
     }
 }
 
 /// As whom the keyholder runs; `None` for the starting user.
-fn user(config: &Config) -> io::Result<Option<(u32, u32)>> {
+pub(super) fn user(config: &Config) -> io::Result<Option<(u32, u32)>> {
     if !identity::is_root() || config.process.run_as_launching_user {
         return Ok(None);
     }
@@ -220,6 +247,8 @@ impl Monitor {
                 let names: Vec<_> = self.keys.pairs.iter().map(Pair::name).collect();
                 wharf_os::say!("wharfd: monitor: renewed certificates are in force: {}", names.join(", "));
                 self.hand_out_keys();
+                // An ordered one that somebody removed is to be ordered again.
+                self.plan_order();
             }
             Err(problem) if self.keys.doubted.as_ref() == Some(&there) => {
                 report([&problem]);

@@ -20,6 +20,7 @@ use wharf_os::spawn::{Child, Launch};
 use wharf_proto::ftp::server::policy::{Class, UserList};
 use wharf_proto::secret::Secret;
 
+use super::certified::Claim;
 use super::site::Site;
 use super::workers::{end, end_within};
 use super::{Due, Monitor, files, key};
@@ -90,6 +91,8 @@ pub(super) struct Waiting {
     pub(super) terms: Option<Terms>,
     /// The configuration that holds for this client.
     pub(super) config: Arc<Config>,
+    /// There is no password yet: whether the certificate will do without one.
+    pub(super) is_question: bool,
 }
 
 impl Attempts {
@@ -107,14 +110,7 @@ impl Attempts {
 
 impl Monitor {
     /// Decides one attempt, at once or later.
-    pub(super) fn attempt(
-        &mut self,
-        worker: u32,
-        session: SessionId,
-        peer: IpAddr,
-        name: Vec<u8>,
-        password: Secret,
-    ) {
+    pub(super) fn attempt(&mut self, worker: u32, session: SessionId, name: Vec<u8>, claim: Claim) {
         let known = self.workers.known(worker, session);
         let failures = known.as_ref().map_or(0, |known| known.failures);
         let config = known.and_then(|known| known.config.clone());
@@ -122,33 +118,44 @@ impl Monitor {
         let mut waiting = Waiting {
             worker,
             session,
-            user: name.clone(),
+            user: name,
             class: Class::Local,
             overlay: Vec::new(),
             terms: None,
             config: Arc::clone(&config),
+            is_question: claim.password.is_none(),
         };
         if failures >= config.limits.max_login_fails.max(1) {
             return self.settle_attempt(waiting, refused("too many failures"), None);
         }
-        let is_anonymous = config.anonymous.anonymous_enable && is_anonymous(&name);
-        if let Some(refusal) = refused_at_once(&config, &name, &password, is_anonymous) {
+        let is_anonymous = config.anonymous.anonymous_enable && is_anonymous(&waiting.user);
+        if let Some(refusal) = refused_at_once(&config, &waiting.user, claim.password.as_ref(), is_anonymous)
+        {
             return self.settle_attempt(waiting, refused(refusal), None);
         }
         if is_anonymous {
+            let Some(password) = &claim.password else {
+                return self.settle_attempt(waiting, Verdict::NeedsPassword, None);
+            };
             waiting.class = Class::Anonymous;
-            return self.attempt_anonymously(waiting, &password);
+            return self.attempt_anonymously(waiting, password);
         }
-        let attempt = self.attempt_for_auth(&config, name, password, peer);
-        self.ask_auth(&Question::Prove(attempt), waiting, Then::ComeIn);
+        self.attempt_with_account(waiting, claim);
     }
 
-    fn attempt_for_auth(&self, config: &Config, name: Vec<u8>, password: Secret, peer: IpAddr) -> Attempt {
+    pub(super) fn attempt_for_auth(
+        &self,
+        config: &Config,
+        name: Vec<u8>,
+        password: Secret,
+        peer: IpAddr,
+    ) -> Attempt {
         let access = &config.access;
         Attempt {
             service: access.pam_service_name.as_ref().map(ToString::to_string).unwrap_or_default(),
             name,
             password,
+            is_proven: false,
             peer,
             reverse_lookup: access.reverse_lookup_enable,
             open_session: access.session_support,
@@ -257,9 +264,12 @@ impl Monitor {
         }
     }
 
-    fn refuse(&mut self, waiting: Waiting, reason: Reason, detail: &str) {
+    pub(super) fn refuse(&mut self, waiting: Waiting, reason: Reason, detail: &str) {
         let user = waiting.user.escape_ascii();
-        wharf_os::say!("wharfd: login of {user} refused ({reason:?}): {detail}");
+        // The same will be said when the password has come.
+        if !waiting.is_question {
+            wharf_os::say!("wharfd: login of {user} refused ({reason:?}): {detail}");
+        }
         self.settle_attempt(waiting, refused(detail), None);
     }
 
@@ -289,11 +299,16 @@ impl Monitor {
 
     /// Tells the session its verdict, after the delay that the configuration wants.
     pub(super) fn settle_attempt(&mut self, waiting: Waiting, verdict: Verdict, channel: Option<OwnedFd>) {
+        // A certificate that will not do is no failed login yet.
+        let verdict = match verdict {
+            Verdict::Refused { .. } if waiting.is_question => Verdict::NeedsPassword,
+            verdict => verdict,
+        };
         let limits = &waiting.config.limits;
         let delay = match &verdict {
             Verdict::Granted(_) => limits.delay_successful_login,
             Verdict::Refused { .. } => limits.delay_failed_login,
-            Verdict::Oops { .. } => 0,
+            Verdict::Oops { .. } | Verdict::NeedsPassword => 0,
         };
         if let Verdict::Oops { text } = &verdict {
             self.die(text, &waiting);
@@ -374,13 +389,13 @@ fn is_anonymous(name: &[u8]) -> bool {
 fn refused_at_once(
     config: &Config,
     name: &[u8],
-    password: &Secret,
+    password: Option<&Secret>,
     is_anonymous: bool,
 ) -> Option<&'static str> {
     if !config.access.local_enable && !is_anonymous {
         return Some("local_enable is off");
     }
-    if name.len() > LONGEST || password.expose().len() > LONGEST {
+    if name.len() > LONGEST || password.is_some_and(|password| password.expose().len() > LONGEST) {
         return Some("name or password too long");
     }
     is_listed_out(config, name).then_some("the user list says no")

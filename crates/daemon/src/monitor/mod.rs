@@ -7,23 +7,32 @@
 //! |---|---|
 //! | what is served | `site.rs`, `files.rs`, `logs.rs` |
 //! | who may knock | `door.rs` |
-//! | who comes in, and as whom | `login.rs`, `served.rs` |
+//! | who comes in, and as whom | `login.rs`, `certified.rs`, `verifier.rs`, `served.rs` |
 //! | identities and their brokers | `brokers.rs`, `rules.rs` |
 //! | workers and listener | `workers.rs` |
 //! | keys, and the keyholder | `keys.rs`, `pairs.rs` |
+//! | ordered certificates | `acme/` |
+//! | the address outside, and the router | `outside.rs`, `mapper.rs` |
+//! | what `wharfd status` shows | `status.rs` |
 
+mod acme;
 mod brokers;
+mod certified;
 mod door;
 mod files;
 mod keys;
 mod login;
 mod logs;
+pub(crate) mod mapper;
+mod outside;
 mod pairs;
 mod powers;
 pub mod resolver;
 mod rules;
 mod served;
 mod site;
+pub mod status;
+pub mod verifier;
 mod workers;
 
 use std::collections::BinaryHeap;
@@ -32,6 +41,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use wharf_os::activation::Given;
 use wharf_os::epoll::{Interest, Poller, Ready};
 use wharf_os::process::Background;
 use wharf_os::signals::{Signal, Signals};
@@ -60,6 +70,13 @@ const OOPS: u8 = 2;
 pub fn run(site: Site) -> ExitCode {
     // Before anything is said: what we say must not go to the client.
     let connection = wharf_os::process::take_connection().unwrap_or_default();
+    let given = match wharf_os::activation::take() {
+        Ok(given) => given,
+        Err(error) => {
+            oops(&error.to_string(), None);
+            return ExitCode::from(OOPS);
+        }
+    };
     let settings = match site.settings() {
         Ok(settings) => settings,
         Err(problems) => {
@@ -76,7 +93,8 @@ pub fn run(site: Site) -> ExitCode {
         wharf_os::say!("  = help: to share a folder without root, try `wharfd share DIR`");
         return ExitCode::from(OOPS);
     }
-    let listens = settings.config.listen.listen || settings.config.listen.listen_ipv6;
+    let is_activated = given.iter().any(|socket| !workers::is_for_data(socket));
+    let listens = settings.config.listen.listen || settings.config.listen.listen_ipv6 || is_activated;
     let connection = match (listens, connection) {
         (true, _) => None,
         (false, Some(connection)) => Some(connection),
@@ -97,21 +115,22 @@ pub fn run(site: Site) -> ExitCode {
         false => None,
     };
     let word = connection.as_ref().and_then(|connection| connection.try_clone().ok());
-    let started = Monitor::start(site, settings, connection);
+    let started = Monitor::start(site, settings, connection, given);
     let served = match (started, background) {
         (Ok(mut monitor), background) => {
             monitor.announce();
             background.into_iter().for_each(Background::ready);
-            monitor.serve()
+            // Security: from here on the client may be inside TLS, where nothing is said in clear.
+            monitor.serve().map_err(|error| (error, None))
         }
         (Err(error), background) => {
             background.into_iter().for_each(|background| background.fail(&format!("500 OOPS: {error}")));
-            Err(error)
+            Err((error, word))
         }
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err((error, word)) => {
             oops(&error.to_string(), word.as_ref());
             ExitCode::from(OOPS)
         }
@@ -138,6 +157,10 @@ mod key {
     pub(super) const ATTEMPT: u64 = 4 << 56;
     pub(super) const DOOR: u64 = 5 << 56;
     pub(super) const KEYHOLDER: u64 = 6 << 56;
+    pub(super) const ACME: u64 = 7 << 56;
+    pub(super) const MAPPER: u64 = 16 << 56;
+    pub(super) const ADDRESS: u64 = 17 << 56;
+    pub(super) const VERIFIER: u64 = 24 << 56;
     pub(super) const NUMBER: u64 = (1 << 56) - 1;
 }
 
@@ -149,11 +172,14 @@ struct Monitor {
     poller: Poller,
     signals: Signals,
     keys: Keys,
+    orders: acme::Orders,
     listener: Listener,
     workers: Workers,
     brokers: Brokers,
     door: door::Door,
+    outside: outside::Outside,
     attempts: Attempts,
+    certified: certified::Certified,
     later: BinaryHeap<Later>,
     looked_around: Instant,
     /// When everything ends, once a signal has said so.
@@ -184,6 +210,18 @@ enum Due {
     NameOver,
     /// The broker with this number may be idle.
     BrokerIdle,
+    /// The verifier with this number has had its time.
+    VerifierOver,
+    /// The successor of the mapper, which died at once, is to be started.
+    Mapper,
+    /// Names that lead to the address outside are to be looked up again, if this number still counts.
+    Address,
+    /// The name that was asked for under this number has not come.
+    AddressOver,
+    /// A certificate is to be ordered, if this plan still counts.
+    Order,
+    /// The process with this number, started for an order, has had its time.
+    OrderOver,
     /// The successor of the keyholder, which died at once, is to be started.
     Keyholder,
     /// The successor of the listener, which died at once, is to be started.
@@ -206,7 +244,12 @@ impl PartialOrd for Later {
 
 impl Monitor {
     /// Starts everything; with a connection, one worker and nothing that listens.
-    fn start(site: Site, settings: Settings, connection: Option<OwnedFd>) -> io::Result<Self> {
+    fn start(
+        site: Site,
+        settings: Settings,
+        connection: Option<OwnedFd>,
+        given: Vec<Given>,
+    ) -> io::Result<Self> {
         let signals = Signals::new()?;
         wharf_os::spawn::remember_self()?;
         wharf_os::process::raise_descriptor_limit()?;
@@ -216,14 +259,19 @@ impl Monitor {
         title.set("wharfd: monitor");
         let logs = logs::Logs::open(&settings.config, site.is_share()).map_err(io::Error::other)?;
         let files = files::Files::open(&settings.config).map_err(io::Error::other)?;
+        verifier::look(&settings.config, &files).map_err(|problem| {
+            report([&problem]);
+            io::Error::other(problem.message)
+        })?;
         let poller = Poller::new()?;
         poller.add(&signals, key::SIGNALS, Interest::Read)?;
         powers::give_up_the_rest()?;
         let mut keys = Keys::start(&poller, &settings.config)?;
-        let listener = Listener::start(&poller, &settings.text, 0)
+        let listener = Listener::start(&poller, &settings.text, 0, given.into())
             .inspect_err(|_| keys.child().into_iter().for_each(|child| drop(workers::end(child))))?;
         let mut monitor = Self {
             keys,
+            orders: acme::Orders::default(),
             listener,
             site,
             settings,
@@ -234,7 +282,9 @@ impl Monitor {
             workers: Workers::default(),
             brokers: Brokers::default(),
             door: door::Door::default(),
+            outside: outside::Outside::default(),
             attempts: Attempts::default(),
+            certified: certified::Certified::default(),
             later: BinaryHeap::new(),
             looked_around: Instant::now(),
             end: None,
@@ -243,10 +293,12 @@ impl Monitor {
             serves_one: connection.is_some(),
         };
         monitor.await_listening()?;
+        monitor.renew_outside();
         monitor.start_workers()?;
         if let Some(connection) = connection {
             monitor.hand_on(connection);
         }
+        monitor.begin_orders();
         Ok(monitor)
     }
 
@@ -270,7 +322,11 @@ impl Monitor {
     /// Leaves no process behind: what has not ended by itself is ended, and every one is waited for.
     fn end_everyone(&mut self) {
         self.attempts.end_keepers();
-        let attempts = self.attempts.children().chain(self.door.children());
+        self.end_mapper();
+        self.outside.children().for_each(|child| drop(workers::end(child)));
+        self.remove_status();
+        let attempts = self.attempts.children().chain(self.door.children()).chain(self.certified.children());
+        self.orders.child().into_iter().for_each(|child| drop(workers::end(child)));
         let brokers = self.brokers.children();
         let (listener, workers) = (self.listener.child(), self.workers.children());
         for child in attempts.chain(brokers).chain(workers).chain([listener]).chain(self.keys.child()) {
@@ -288,6 +344,10 @@ impl Monitor {
             key::ATTEMPT => self.hear_attempt(number),
             key::DOOR => self.hear_door(number),
             key::KEYHOLDER => self.hear_keyholder(number),
+            key::ACME => self.hear_acme(number),
+            key::VERIFIER => self.hear_verifier(number),
+            key::MAPPER => self.hear_mapper(),
+            key::ADDRESS => self.hear_address(number),
             _ => {}
         }
     }
@@ -322,6 +382,8 @@ impl Monitor {
         self.hand_out_keys();
         self.configure_workers();
         self.hand_out_logs();
+        self.reconsider_order();
+        self.renew_outside();
         wharf_os::say!("wharfd: reload: the new configuration is in force for new sessions");
     }
 
@@ -330,6 +392,7 @@ impl Monitor {
         let settings = self.site.settings()?;
         let logs = logs::Logs::open(&settings.config, self.site.is_share()).map_err(problem)?;
         let files = files::Files::open(&settings.config).map_err(problem)?;
+        verifier::look(&settings.config, &files).map_err(|problem| vec![problem])?;
         // The last, for it acts at once.
         self.keys.renew(&self.poller, &settings.config).map_err(|problem| vec![problem])?;
         Ok((settings, logs, files))
@@ -366,10 +429,17 @@ impl Monitor {
                 Due::AttemptOver => self.attempt_over(later.number),
                 Due::NameOver => self.name_over(later.number),
                 Due::KeeperOver => self.keeper_ended(later.number),
+                Due::VerifierOver => self.verifier_over(later.number),
                 Due::BrokerIdle => self.broker_idle(later.number),
+                Due::Order => self.order_is_due(later.number),
+                Due::OrderOver => self.order_time_over(later.number),
                 Due::Keyholder => self.replace_keyholder(),
                 Due::Listener => self.replace_listener(),
                 Due::Worker => self.replace_worker(),
+                Due::Mapper if self.outside.mapper.is_none() => self.renew_mapper(),
+                Due::Mapper => {}
+                Due::Address => self.address_due(later.number),
+                Due::AddressOver => self.address_found(later.number, None),
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::BString;
 use rustix::fs::OFlags;
@@ -18,6 +18,8 @@ use super::files::{self, Version};
 #[derive(Debug)]
 pub(super) struct Pair {
     names: &'static Names,
+    /// What the configuration says when that is a directory of certificates.
+    directory: Option<String>,
     certificate: Opened,
     /// `None` when the key stands in the certificate's file.
     key: Option<Opened>,
@@ -39,29 +41,64 @@ struct Names {
     key: &'static str,
 }
 
+/// A pair that is wanted: whose it is, its certificate, its key if that has a file of its own, and its directory.
+struct Wanted {
+    names: &'static Names,
+    directory: Option<BString>,
+    certificate: BString,
+    key: Option<BString>,
+}
+
 const RSA: Names = Names { kind: "RSA", certificate: "rsa_cert_file", key: "rsa_private_key_file" };
 const DSA: Names = Names { kind: "DSA", certificate: "dsa_cert_file", key: "dsa_private_key_file" };
+
+const DIRECTORY: Names = Names { kind: "", certificate: "ssl_cert_dir", key: "ssl_cert_dir" };
+
+const ORDERED: Names = Names { kind: "", certificate: "acme_dir", key: "acme_dir" };
 
 /// What all files looked like, in the order of [`open`]; `None` for one that is not there.
 pub(super) type Versions = Vec<Option<Version>>;
 
-/// The pairs that a configuration names: certificate, and key if it has a file of its own.
-fn wanted(config: &Config) -> impl Iterator<Item = (&'static Names, &BString, Option<&BString>)> {
+/// The pairs that a configuration names, the one for everybody first.
+fn wanted(config: &Config) -> io::Result<Vec<Wanted>> {
     let tls = &config.tls;
     let rsa = (&RSA, &tls.rsa_cert_file, &tls.rsa_private_key_file);
     let dsa = (&DSA, &tls.dsa_cert_file, &tls.dsa_private_key_file);
-    [rsa, dsa].into_iter().filter_map(|(names, certificate, key)| {
-        let certificate = certificate.as_ref()?;
-        Some((names, certificate, key.as_ref().filter(|key| *key != certificate)))
-    })
+    let named = [rsa, dsa].into_iter().filter_map(|(names, certificate, key)| {
+        let certificate = certificate.clone()?;
+        let key = key.clone().filter(|key| *key != certificate);
+        Some(Wanted { names, directory: None, certificate, key })
+    });
+    let mut wanted: Vec<_> = named.collect();
+    if let Some(order) = config.acme_order() {
+        // It takes the place of the RSA pair, of which there is only the default then.
+        wanted.retain(|it| it.names.certificate != RSA.certificate);
+        let directory = config.acme.acme_dir.clone();
+        let certificate = BString::from(order.certificate().into_os_string().into_vec());
+        wanted.insert(0, Wanted { names: &ORDERED, directory, certificate, key: None });
+    }
+    if let Some(directory) = &config.wharf.ssl_cert_dir {
+        let octets = |path: PathBuf| BString::from(path.into_os_string().into_vec());
+        wanted.extend(wharf_config::certificate_pairs(path(directory))?.into_iter().map(
+            |(certificate, key)| Wanted {
+                names: &DIRECTORY,
+                directory: Some(directory.clone()),
+                certificate: octets(certificate),
+                key: key.map(octets),
+            },
+        ));
+    }
+    Ok(wanted)
 }
 
-/// Looks what stands now under the names of a configuration.
+/// Looks what stands now under the names of a configuration; a directory that cannot be read is one file that is missing.
 pub(super) fn versions(config: &Config) -> Versions {
-    wanted(config)
-        .flat_map(|(_, certificate, key)| [Some(certificate), key])
+    let Ok(wanted) = wanted(config) else { return vec![None] };
+    wanted
+        .into_iter()
+        .flat_map(|it| [Some(it.certificate), it.key])
         .flatten()
-        .map(|name| std::fs::metadata(path(name)).ok().as_ref().map(files::version))
+        .map(|name| std::fs::metadata(path(&name)).ok().as_ref().map(files::version))
         .collect()
 }
 
@@ -70,18 +107,39 @@ pub(super) fn versions(config: &Config) -> Versions {
 /// # Errors
 /// vsftpd's words for the file that cannot be opened, with the reason.
 pub(super) fn open(config: &Config) -> Result<Vec<Pair>, Problem> {
-    wanted(config)
-        .map(|(names, certificate, key)| {
-            let certificate = open_one(certificate).map_err(|error| {
-                names.problem(false, names.certificate, &shown(certificate), &error.to_string())
-            })?;
-            let open_key = |key| {
-                open_one(key).map_err(|error| names.problem(true, names.key, &shown(key), &error.to_string()))
-            };
-            let key = key.map(open_key).transpose()?;
-            Ok(Pair { names, certificate, key })
-        })
-        .collect()
+    let wanted = wanted(config).map_err(|error| {
+        let directory = config.wharf.ssl_cert_dir.as_ref().map(shown).unwrap_or_default();
+        DIRECTORY.problem(false, DIRECTORY.certificate, &directory, None, &error.to_string())
+    })?;
+    if wanted.is_empty() {
+        return Err(no_certificate(config));
+    }
+    wanted.into_iter().map(open_pair).collect()
+}
+
+fn open_pair(wanted: Wanted) -> Result<Pair, Problem> {
+    let Wanted { names, certificate, key, .. } = wanted;
+    let directory = wanted.directory.as_ref().map(shown);
+    let bad = |is_key, option, file: &BString, error: &io::Error| {
+        names.problem(is_key, option, &shown(file), directory.as_deref(), &error.to_string())
+    };
+    let open = open_one(&certificate).map_err(|error| bad(false, names.certificate, &certificate, &error))?;
+    let key =
+        key.map(|key| open_one(&key).map_err(|error| bad(true, names.key, &key, &error))).transpose()?;
+    Ok(Pair { names, directory, certificate: open, key })
+}
+
+/// Only an empty directory leaves nothing at all: the rest is checked with the configuration.
+fn no_certificate(config: &Config) -> Problem {
+    let directory = config.wharf.ssl_cert_dir.as_ref().map(shown).unwrap_or_default();
+    Problem {
+        text: format!("ssl_cert_dir={directory}").into(),
+        suggestion: Some(
+            "put NAME/fullchain.pem and NAME/privkey.pem there, or NAME.pem with both, or set rsa_cert_file"
+                .into(),
+        ),
+        ..Problem::error(format!("SSL: cannot load certificates: there is none in {directory}"))
+    }
 }
 
 fn open_one(name: &BString) -> io::Result<Opened> {
@@ -127,13 +185,26 @@ impl Opened {
 }
 
 impl Names {
-    /// Says in vsftpd's words that a certificate or its key cannot be used, and which option names the file.
-    fn problem(&self, is_key: bool, option: &str, file: &str, reason: &str) -> Problem {
+    /// Says in vsftpd's words that a certificate or its key cannot be used, and which option names the file, or the
+    /// directory that it is in.
+    fn problem(
+        &self,
+        is_key: bool,
+        option: &str,
+        file: &str,
+        directory: Option<&str>,
+        reason: &str,
+    ) -> Problem {
         let what = if is_key { "private key" } else { "certificate" };
+        let kind = if self.kind.is_empty() { String::new() } else { format!("{} ", self.kind) };
+        let cure = match directory {
+            None => format!("mend the file, name another in {option}, or set ssl_enable=NO"),
+            Some(directory) => format!("mend the file, or take it out of {directory}"),
+        };
         Problem {
-            text: format!("{option}={file}").into(),
-            suggestion: Some(format!("mend the file, name another in {option}, or set ssl_enable=NO")),
-            ..Problem::error(format!("SSL: cannot load {} {what}: {file}: {reason}", self.kind))
+            text: format!("{option}={}", directory.unwrap_or(file)).into(),
+            suggestion: Some(cure),
+            ..Problem::error(format!("SSL: cannot load {kind}{what}: {file}: {reason}"))
         }
     }
 }
@@ -142,13 +213,15 @@ impl Names {
 pub(super) fn refused(pairs: &[Pair], refused: &Refused) -> Problem {
     let Refused { file, reason } = refused;
     let fault = pairs.iter().find_map(|pair| {
+        let problem = |is_key, option, name: &str| {
+            pair.names.problem(is_key, option, name, pair.directory.as_deref(), reason)
+        };
         if pair.certificate.name == *file {
             // Compat: a key that is missing in the file, or that belongs to another certificate, is the key's fault.
-            let is_key = reason.contains("key");
-            return Some(pair.names.problem(is_key, pair.names.certificate, file, reason));
+            return Some(problem(reason.contains("key"), pair.names.certificate, file));
         }
         let key = pair.key.as_ref().filter(|key| key.name == *file)?;
-        Some(pair.names.problem(true, pair.names.key, &key.name, reason))
+        Some(problem(true, pair.names.key, &key.name))
     });
     fault.unwrap_or_else(|| Problem::error(format!("SSL: cannot load RSA certificate: {file}: {reason}")))
 }
@@ -237,6 +310,51 @@ mod tests {
             fs::set_permissions(place.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(open(&config).unwrap().iter().filter_map(Pair::exposed).count(), count, "{name}");
         }
+    }
+
+    #[test]
+    fn a_directory_adds_its_pairs_behind_the_one_for_everybody() {
+        let (place, config) = place("rsa_cert_file=@/c\nssl_cert_dir=@/more\n");
+        assert!(open(&config).unwrap_err().message.starts_with("SSL: cannot load certificate: "));
+        let more = place.path().join("more");
+        fs::create_dir(&more).unwrap();
+        assert_eq!(open(&config).unwrap().len(), 1);
+        let before = versions(&config);
+        fs::write(more.join("b.pem"), "b").unwrap();
+        fs::create_dir(more.join("a")).unwrap();
+        fs::write(more.join("a/fullchain.pem"), "a").unwrap();
+        assert_ne!(versions(&config), before);
+        let missing = open(&config).unwrap_err();
+        assert_eq!(missing.text, format!("ssl_cert_dir={}", more.display()));
+        fs::write(more.join("a/privkey.pem"), "k").unwrap();
+        let pairs = open(&config).unwrap();
+        let names: Vec<_> = pairs.iter().map(|pair| pair.name().rsplit('/').next().unwrap()).collect();
+        assert_eq!(names, ["c", "fullchain.pem", "b.pem"]);
+        let opened: Versions = pairs.iter().flat_map(Pair::versions).collect();
+        assert_eq!(opened, versions(&config));
+    }
+
+    #[test]
+    fn an_ordered_certificate_takes_the_first_place_and_a_fault_is_told_of_its_directory() {
+        let text = "ssl_enable=YES\nacme_domains=a.example\nacme_accept_terms=YES\nacme_dir=@\n";
+        let (place, config) = place(&format!("{text}dsa_cert_file=@/d\n"));
+        let file = place.path().join("certificate.pem");
+        fs::write(&file, "c").unwrap();
+        let pairs = open(&config).unwrap();
+        let names: Vec<_> = pairs.iter().map(|pair| pair.name().rsplit('/').next().unwrap()).collect();
+        assert_eq!(names, ["certificate.pem", "d"]);
+        let problem =
+            refused(&pairs, &Refused { file: file.display().to_string(), reason: "damaged".into() });
+        assert_eq!(problem.text, format!("acme_dir={}", place.path().display()));
+        let cure = format!("mend the file, or take it out of {}", place.path().display());
+        assert_eq!(problem.suggestion, Some(cure));
+    }
+
+    #[test]
+    fn a_directory_with_nothing_in_it_is_no_certificate() {
+        let (place, config) = place("rsa_cert_file=\nssl_cert_dir=@/more\n");
+        fs::create_dir(place.path().join("more")).unwrap();
+        assert!(open(&config).unwrap_err().message.contains("there is none in"));
     }
 
     #[test]

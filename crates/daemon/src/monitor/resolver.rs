@@ -18,6 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The first argument of a resolver that is to find an address's name; any other is the name whose address is wanted.
 pub(super) const NAME_OF: &str = "--name-of";
 
+/// The first argument of a resolver that is to find all addresses of a name; its answer is a list of them.
+pub(super) const ADDRESSES_OF: &str = "--addresses-of";
+
+/// The most addresses that are told.
+const MOST_ADDRESSES: usize = 16;
+
 /// What a resolver found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Found {
@@ -35,7 +41,7 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// When there is none, or no answer in time.
-pub(super) fn ask(host: &str) -> io::Result<Ipv4Addr> {
+pub(crate) fn ask(host: &str) -> io::Result<Ipv4Addr> {
     if let Ok(address) = host.trim().parse() {
         return Ok(address);
     }
@@ -76,13 +82,16 @@ pub fn run(inherited: &mut Inherited) -> ExitCode {
 fn answer(inherited: &mut Inherited) -> io::Result<()> {
     process::die_with_parent()?;
     process::no_core()?;
-    let monitor: Link<Found, ()> = Link::from(inherited.require("monitor")?);
+    let monitor = inherited.require("monitor")?;
     if let (true, Some(nobody)) = (identity::is_root(), identity::lookup(b"nobody")?) {
         identity::become_user(nobody.uid, nobody.gid, &[])?;
     }
     process::no_new_privileges()?;
     let arguments = inherited.arguments();
     let argument = |at: usize| arguments.get(at).and_then(|text| text.to_str()).unwrap_or_default();
+    if argument(0) == ADDRESSES_OF {
+        return Link::<Vec<IpAddr>, ()>::from(monitor).send(&addresses_of(argument(1)));
+    }
     let found = match (argument(0), argument(1).parse()) {
         (NAME_OF, Ok(address)) => match host_name::confirmed(address) {
             HostName::Confirmed(name) => Found::Name(name),
@@ -91,7 +100,18 @@ fn answer(inherited: &mut Inherited) -> io::Result<()> {
         },
         (host, _) => Found::Address(address_of(host)),
     };
-    monitor.send(&found)
+    Link::<Found, ()>::from(monitor).send(&found)
+}
+
+/// In the order in which they are to be tried; none when the name is not known.
+fn addresses_of(host: &str) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for found in (host, 0).to_socket_addrs().into_iter().flatten().map(|address| address.ip()) {
+        if !addresses.contains(&found) && addresses.len() < MOST_ADDRESSES {
+            addresses.push(found);
+        }
+    }
+    addresses
 }
 
 fn address_of(host: &str) -> Option<Ipv4Addr> {

@@ -28,6 +28,8 @@ pub struct Share {
     pub config: Config,
     /// The one who may log in; without one, everybody may, anonymously.
     pub login: Option<SharedAccount>,
+    /// SHA-256 of the certificate; `None` when nothing is encrypted.
+    pub fingerprint: Option<String>,
 }
 
 /// What the monitor works from until the next reload.
@@ -87,7 +89,8 @@ impl Site {
         } else {
             None
         };
-        let passive_address = if config.data.pasv_addr_resolve { resolve(&config)? } else { None };
+        let is_name = config.data.pasv_addr_resolve && !config.finds_its_address();
+        let passive_address = if is_name { resolve(&config)? } else { None };
         let text = config.to_text();
         Ok(Settings { config: Arc::new(config), text, anonymous, guest, new_owner, passive_address })
     }
@@ -165,9 +168,15 @@ impl Share {
         if let Some(account) = &self.account {
             println!("Files are opened with the rights of user number {}.", account.uid);
         }
-        println!(
-            "FTP is not encrypted: share nothing secret over networks you do not trust. Ctrl-C ends it."
-        );
+        match &self.fingerprint {
+            Some(fingerprint) => println!(
+                "Clients that ask for TLS are served encrypted, others are not. The certificate is our own; compare its\n\
+                 SHA-256 fingerprint where a client shows it:\n  {fingerprint}\nCtrl-C ends it."
+            ),
+            None => println!(
+                "Nothing is encrypted: share nothing secret over networks you do not trust. Ctrl-C ends it."
+            ),
+        }
     }
 }
 

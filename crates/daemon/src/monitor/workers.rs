@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,11 @@ use wharf_config::Config;
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{FromListener, FromWorker, ToListener, ToWorker};
 use wharf_ipc::{SessionId, listener};
+use wharf_os::activation::Given;
 use wharf_os::epoll::{Poller, Ready};
 use wharf_os::spawn::{Child, Launch};
 
+use super::certified::Claim;
 use super::{Due, Monitor, key};
 use crate::outbox::Outbox;
 
@@ -30,19 +33,39 @@ pub(super) struct Listener {
     addresses: Vec<std::net::SocketAddr>,
     /// How many listeners there were before it.
     predecessors: u64,
+    /// Sockets that somebody else has opened; its successor gets them too.
+    given: Rc<[Given]>,
+}
+
+/// The `FileDescriptorName` of sockets for data connections; all others are for control connections.
+pub(super) fn is_for_data(given: &Given) -> bool {
+    given.name == "data"
 }
 
 /// How far apart the session numbers of one listener and the next begin: more than any has connections in its life.
 const GENERATION: u64 = 1_000_000_000;
 
 impl Listener {
-    pub(super) fn start(poller: &Poller, text: &[u8], predecessors: u64) -> io::Result<Self> {
+    pub(super) fn start(
+        poller: &Poller,
+        text: &[u8],
+        predecessors: u64,
+        given: Rc<[Given]>,
+    ) -> io::Result<Self> {
         let (ours, theirs) = Link::<ToListener, FromListener>::pair()?;
         let child = Launch::new("listener").descriptor("monitor", theirs.as_fd()).start()?;
         let link = Outbox::watch(poller, ours, key::LISTENER)?;
-        let mut listener = Self { child, link, began: Instant::now(), addresses: Vec::new(), predecessors };
+        let (began, addresses) = (Instant::now(), Vec::new());
+        let mut listener = Self { child, link, began, addresses, predecessors, given };
+        for (socket, is_data) in listener.copies()? {
+            listener.tell(poller, ToListener::Given { is_data }, vec![socket]);
+        }
         listener.configure(poller, text);
         Ok(listener)
+    }
+
+    fn copies(&self) -> io::Result<Vec<(OwnedFd, bool)>> {
+        self.given.iter().map(|given| Ok((given.socket.try_clone()?, is_for_data(given)))).collect()
     }
 
     pub(super) fn child(&mut self) -> &mut Child {
@@ -87,13 +110,22 @@ pub(super) struct Known {
     pub(super) failures: u32,
     /// An attempt is under way.
     pub(super) asking: bool,
+    /// How often its certificate was looked at.
+    pub(super) looks: u32,
     /// The broker it is logged in to, and the user number its uploads belong to.
     pub(super) broker: Option<u64>,
     /// The process that holds its PAM session.
     pub(super) keeper: Option<u64>,
     /// The site's configuration with what hosts.allow adds for this client (`VSFTPD_LOAD_CONF`).
     pub(super) config: Option<Arc<Config>>,
+    /// How many hosts its client has named.
+    pub(super) hosts: u32,
+    /// What held before the first of them.
+    pub(super) before_hosts: Option<Arc<Config>>,
 }
+
+/// How many hosts a client may name; the session's own limit is lower.
+const MOST_HOSTS: u32 = 32;
 
 impl Workers {
     pub(super) fn is_empty(&self) -> bool {
@@ -177,6 +209,7 @@ impl Monitor {
         for (message, descriptors) in self.first_keys()? {
             link.send(&self.poller, message, descriptors)?;
         }
+        link.send(&self.poller, self.outside.word(), Vec::new())?;
         let (configure, descriptors) = self.configuration()?;
         link.send(&self.poller, configure, descriptors)?;
         let (logs, descriptors) = self.logs.hand_over()?;
@@ -194,13 +227,16 @@ impl Monitor {
             banner: self.files.banner.is_some(),
             user_list: self.files.user_list.is_some(),
             authorities: self.files.authorities.is_some(),
-            passive_address: self.settings.passive_address,
         };
         Ok((message, self.files.descriptors()?))
     }
 
     pub(super) fn configure_workers(&mut self) {
         self.tell_all(Self::configuration);
+    }
+
+    pub(super) fn hand_out_address(&mut self) {
+        self.tell_all(|monitor| Ok((monitor.outside.word(), Vec::new())));
     }
 
     pub(super) fn hand_out_logs(&mut self) {
@@ -267,14 +303,24 @@ impl Monitor {
                 worker.sessions.entry(session).or_default();
                 self.knocked(number, session, peer, local);
             }
-            FromWorker::Login { session, peer, ref name, ref password } => {
+            FromWorker::Host { session, name } => {
+                let known = worker.sessions.entry(session).or_default();
+                if known.asking || known.broker.is_some() {
+                    return Err("asked for a host that is not its turn");
+                }
+                known.hosts += 1;
+                if known.hosts > MOST_HOSTS {
+                    return Err("asked for more hosts than any client may");
+                }
+                self.host_named(number, session, &name);
+            }
+            FromWorker::Login { session, peer, name, password, proof } => {
                 let known = worker.sessions.entry(session).or_default();
                 if known.asking || known.broker.is_some() {
                     return Err("asked for a login that is not its turn");
                 }
                 known.asking = true;
-                let (name, password) = (name.clone(), password.clone());
-                self.attempt(number, session, peer, name, password);
+                self.attempt(number, session, name, Claim { peer, password, proof });
             }
             FromWorker::ChangeOwner { session } => {
                 let broker = worker.sessions.get(&session).and_then(|known| known.broker);
@@ -283,6 +329,7 @@ impl Monitor {
                 let done = self.change_owner(broker, &file);
                 self.tell_worker(number, ToWorker::OwnerChanged { session, done }, Vec::new());
             }
+            FromWorker::Misled { peer, announced } => self.misled(peer, announced),
             FromWorker::Gone { session } => {
                 let known = worker.sessions.remove(&session);
                 known.into_iter().for_each(|known| self.left(&known));
@@ -374,7 +421,8 @@ impl Monitor {
         if self.end.is_some() {
             return;
         }
-        match Listener::start(&self.poller, &self.settings.text, self.listener.predecessors + 1) {
+        let (before, given) = (self.listener.predecessors, Rc::clone(&self.listener.given));
+        match Listener::start(&self.poller, &self.settings.text, before + 1, given) {
             Ok(listener) => self.listener = listener,
             Err(error) => {
                 wharf_os::say!("wharfd: monitor: cannot start a new listener: {error}");
@@ -394,6 +442,11 @@ impl Monitor {
         self.tell_worker(number, ToWorker::NewListener, vec![for_worker.into()]);
         self.listener.tell(&self.poller, ToListener::Worker { worker: number }, vec![for_listener.into()]);
         Ok(())
+    }
+
+    /// Where control connections are taken.
+    pub(super) fn addresses(&self) -> &[std::net::SocketAddr] {
+        &self.listener.addresses
     }
 
     /// Tells the person at the terminal, or the journal, what is served where.

@@ -148,19 +148,34 @@ pub fn service_exists(name: &str) -> bool {
 /// Prompts that hide what is typed are answered with the password, prompts that show it make the attempt fail, messages
 /// are passed over. Blocks for as long as the modules like; usually about two seconds after a wrong password.
 pub fn authenticate(request: Request<'_>) -> Result<Verified, Refused> {
-    attempt(request, None)
+    attempt(request, Proven::ByPassword, None)
 }
 
-fn attempt(request: Request<'_>, configuration: Option<&Path>) -> Result<Verified, Refused> {
+/// Carries out one attempt of somebody whose name was proven otherwise, by a certificate: account management and
+/// credentials. No module is asked about the password, which may be empty.
+///
+/// Modules of the stage `auth` have no say, as with public keys in OpenSSH.
+pub fn admit(request: Request<'_>) -> Result<Verified, Refused> {
+    attempt(request, Proven::Otherwise, None)
+}
+
+/// What proves a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proven {
+    ByPassword,
+    Otherwise,
+}
+
+fn attempt(request: Request<'_>, proven: Proven, configuration: Option<&Path>) -> Result<Verified, Refused> {
     let library = Library::load().map_err(|message| Refused { stage: Stage::Start, code: 0, message })?;
     let mut pam = Transaction::begin(library, &request, configuration)?;
     pam.set(library::RHOST, &c_text(request.rhost.as_bytes(), "remote host")?)?;
     pam.set(library::TTY, &c_text(request.tty.as_bytes(), "terminal")?)?;
     pam.set(library::RUSER, &c_text(request.ruser, "remote user")?)?;
-    // SAFETY: the three calls take the handle of a transaction that has begun and has not ended, and flags; `pam` owns
-    // what its conversation points to.
-    unsafe {
-        let code = (library.authenticate)(pam.handle, 0);
+    if proven == Proven::ByPassword {
+        // SAFETY: the three calls take the handle of a transaction that has begun and has not ended, and flags; `pam`
+        // owns what its conversation points to.
+        let code = unsafe { (library.authenticate)(pam.handle, 0) };
         pam.done(Stage::Authenticate, code)?;
     }
     let user = pam.user()?;

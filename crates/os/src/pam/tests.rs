@@ -19,7 +19,7 @@ fn with_service(text: &str) -> Option<Result<Verified, Refused>> {
     }
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("wharf-test"), text).unwrap();
-    Some(attempt(REQUEST, Some(directory.path())))
+    Some(attempt(REQUEST, Proven::ByPassword, Some(directory.path())))
 }
 
 fn ask(styles: &[i32]) -> (i32, Vec<Option<Vec<u8>>>) {

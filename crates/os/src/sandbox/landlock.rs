@@ -56,7 +56,7 @@ fn apply(
 }
 
 fn forbids_network(role: Role) -> bool {
-    matches!(role, Role::Session | Role::Broker | Role::Keyholder)
+    matches!(role, Role::Session | Role::Broker | Role::Keyholder | Role::Acme)
 }
 
 /// What may be done beneath a directory. Programs, devices, sockets and FIFOs can be made by nobody.
@@ -148,8 +148,10 @@ pub(super) fn explain(role: Role) -> String {
         Role::Broker => {
             "its directories only, with the rights of its logins; no TCP; no signals to others".into()
         }
-        Role::Listener => "no file at all; no signals to others".into(),
-        Role::Session | Role::Keyholder => "no file at all; no TCP of its own; no signals to others".into(),
+        Role::Listener | Role::Mapper => "no file at all; no signals to others".into(),
+        Role::Session | Role::Keyholder | Role::Acme => {
+            "no file at all; no TCP of its own; no signals to others".into()
+        }
     }
 }
 

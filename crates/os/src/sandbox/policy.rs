@@ -19,13 +19,18 @@ pub enum Role {
     Broker,
     /// Signs with the private keys.
     Keyholder,
+    /// Speaks to the router in front.
+    Mapper,
+    /// Orders certificates from an authority.
+    Acme,
     /// Asks PAM.
     Auth,
 }
 
 impl Role {
     /// Every role that is shut in, in the order people meet them.
-    pub const ALL: [Self; 5] = [Self::Listener, Self::Session, Self::Broker, Self::Keyholder, Self::Auth];
+    pub const ALL: [Self; 7] =
+        [Self::Listener, Self::Session, Self::Broker, Self::Keyholder, Self::Mapper, Self::Acme, Self::Auth];
 
     /// The role's name as it appears everywhere.
     pub fn name(self) -> &'static str {
@@ -34,6 +39,8 @@ impl Role {
             Self::Session => "session",
             Self::Broker => "broker",
             Self::Keyholder => "keyholder",
+            Self::Acme => "acme",
+            Self::Mapper => "mapper",
             Self::Auth => "auth",
         }
     }
@@ -45,6 +52,8 @@ impl Role {
             Self::Session => &[NEVER, include_str!("policy/session.policy")],
             Self::Broker => &[NEVER, include_str!("policy/broker.policy")],
             Self::Keyholder => &[NEVER, include_str!("policy/keyholder.policy")],
+            Self::Acme => &[NEVER, include_str!("policy/acme.policy")],
+            Self::Mapper => &[NEVER, include_str!("policy/mapper.policy")],
             Self::Auth => &[include_str!("policy/auth.policy")],
         }
     }
@@ -264,6 +273,8 @@ mod tests {
         {
             assert!(!may(Role::Session, call), "session {call}");
             assert!(!may(Role::Keyholder, call), "keyholder {call}");
+            // Callers arrive on sockets that it is handed.
+            assert!(!may(Role::Acme, call) || call == "accept4", "acme {call}");
         }
         for call in
             ["read", "readv", "recvfrom", "recvmmsg", "pread64", "open", "openat", "openat2", "splice"]

@@ -7,17 +7,27 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use wharf_config::Config;
 use wharf_ipc::monitor::Verdict;
-use wharf_ipc::{SessionId, listener, monitor};
-use wharf_proto::ftp::server::ask::Attempt;
+use wharf_ipc::{SessionId, listener, monitor, verifier};
+use wharf_proto::ftp::server::ask::{Attempt, Expected, NoConnection};
 use wharf_proto::ftp::server::policy::Policy;
+use wharf_transport::Proof;
 
 use super::SLACK;
 use crate::log::Whose;
 use crate::policy;
 use crate::worker::{Slot, Worker};
+
+/// How long a stranger's own side may take to accept an active data connection, and how long it takes to be told that it
+/// did not: two lost packets are made up for by then.
+const STRANGERS_TIME: Duration = Duration::from_secs(5);
+
+/// What came of a data connection.
+type Found = Result<OwnedFd, NoConnection>;
 
 impl Worker {
     /// The rules of a login: the present ones, or those of `overlay`; `None` when that cannot be read.
@@ -38,12 +48,15 @@ impl Worker {
         session: SessionId,
         whose: &Whose,
         attempt: Attempt,
+        proof: Option<Proof>,
     ) -> (Verdict, Option<OwnedFd>) {
         let refused = |detail: &str| (Verdict::Refused { detail: detail.to_owned() }, None);
         let answer = self.mail(session, |mail| anew(&mut mail.verdict));
         let peer = whose.address.parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let Attempt { name, password } = attempt;
+        let proof = proof.map(forwarded).filter(|proof| proof.is_bounded());
         let question =
-            monitor::FromWorker::Login { session, peer, name: attempt.name, password: attempt.password };
+            monitor::FromWorker::Login { session, peer, name, password, proof: proof.map(Box::new) };
         match answer {
             Some(answer) if self.monitor.send(&question).await.is_ok() => {
                 answer.await.unwrap_or_else(|_| refused("the monitor is gone"))
@@ -52,7 +65,8 @@ impl Worker {
         }
     }
 
-    pub(super) async fn expect(&self, session: SessionId, anyone: bool) -> Option<u16> {
+    /// A port for the peer to connect to; `may_share` says that its connections are known by the TLS session they resume.
+    pub(super) async fn expect(&self, session: SessionId, anyone: bool, may_share: bool) -> Option<Expected> {
         let promised = self.mail(session, |mail| {
             let (port, at) = mail.promised.take()?;
             let holds = !anyone && at.elapsed() < Duration::from_secs(listener::PROMISE);
@@ -60,16 +74,19 @@ impl Worker {
             Some(port)
         })?;
         if promised.is_some() {
-            return promised;
+            return promised.map(|port| Expected { port, is_shared: false });
         }
         let (number, port) = self.mail(session, |mail| {
             mail.arrival.clear();
             mail.wishes = mail.wishes.wrapping_add(1);
+            mail.is_sharing = false;
             (mail.wishes, anew(&mut mail.port))
         })?;
-        self.listener().send(&listener::FromWorker::Expect { session, number, anyone }).await.ok()?;
-        // The listener answers at once or is dead, and a dead one leaves nobody to say so.
-        let port = in_time(Some(SLACK), port).await.flatten();
+        let question = listener::FromWorker::Expect { session, number, anyone, may_share };
+        self.listener().send(&question).await.ok()?;
+        // The listener answers in time or is dead, and a dead one leaves nobody to say so.
+        let longest = Duration::from_secs(listener::LONGEST_WAIT.into()) + SLACK;
+        let port = in_time(Some(longest), port).await.flatten();
         // Between question and answer only a connection of an earlier wish can have come.
         self.mail(session, |mail| mail.arrival.clear())?;
         port
@@ -84,34 +101,69 @@ impl Worker {
 
     /// The expected data connection, if it has come already.
     pub(super) fn arrived(&self, session: SessionId) -> Option<OwnedFd> {
-        self.mail(session, |mail| mail.arrival.take()).flatten().flatten()
+        self.mail(session, |mail| mail.arrival.take()).flatten()?.ok()
     }
 
     /// The data connection that the peer makes to the expected port; it may have come already.
-    pub(super) async fn arrival(&self, session: SessionId, limit: Option<Duration>) -> Option<OwnedFd> {
-        let arrival = self.mail(session, |mail| mail.arrival.wait())?;
-        let found = in_time(limit, arrival).await.flatten();
-        if found.is_none() {
+    pub(super) async fn arrival(&self, session: SessionId, limit: Option<Duration>) -> Found {
+        let arrival = self.mail(session, |mail| mail.arrival.wait()).ok_or(NoConnection::Failed)?;
+        let found = in_time(limit, arrival).await.unwrap_or(Err(NoConnection::Failed));
+        if found.is_err() {
             let _ = self.listener().send(&listener::FromWorker::Forget { session }).await;
         }
         found
     }
 
-    /// The data connection that we make to the peer.
-    pub(super) async fn dial(
+    /// The data connection that we make to a stranger.
+    // Security: what is answered at the same time and in the same words tells nobody which ports are open (RFC 2577 §3).
+    pub(super) async fn dial_stranger(
         &self,
         session: SessionId,
         to: SocketAddr,
         limit: Option<Duration>,
-    ) -> Option<OwnedFd> {
+    ) -> Found {
+        let limit = limit.map_or(STRANGERS_TIME, |limit| limit.min(STRANGERS_TIME));
+        let end = Instant::now() + limit;
+        let found = self.dial(session, to, Some(limit)).await;
+        if found.is_err() {
+            tokio::time::sleep_until(end).await;
+        }
+        found
+    }
+
+    /// The data connection that we make to the peer.
+    pub(super) async fn dial(&self, session: SessionId, to: SocketAddr, limit: Option<Duration>) -> Found {
+        let begun = self.begin_to_dial(session, to).await.ok_or(NoConnection::Failed)?;
+        match in_time(limit, begun).await {
+            Some(found) => found,
+            None => {
+                let _ = self.listener().send(&listener::FromWorker::Forget { session }).await;
+                Err(NoConnection::NoAnswer)
+            }
+        }
+    }
+
+    async fn begin_to_dial(&self, session: SessionId, to: SocketAddr) -> Option<oneshot::Receiver<Found>> {
         let (number, arrival) = self.mail(session, |mail| {
             mail.promised = None;
+            mail.is_sharing = false;
             // What was expected or dialled before is too late from here on.
             mail.wishes = mail.wishes.wrapping_add(1);
             (mail.wishes, anew(&mut mail.arrival))
         })?;
         self.listener().send(&listener::FromWorker::Dial { session, number, to }).await.ok()?;
-        in_time(limit, arrival).await.flatten()
+        Some(arrival)
+    }
+}
+
+/// What a client proved, in the words of the monitor. Nobody believes it before it was verified again.
+fn forwarded(proof: Proof) -> verifier::Proof {
+    verifier::Proof {
+        chain: proof.chain.into_iter().map(ByteBuf::from).collect(),
+        is_tls13: proof.is_tls13,
+        scheme: proof.scheme,
+        message: ByteBuf::from(proof.message),
+        signature: ByteBuf::from(proof.signature),
     }
 }
 

@@ -119,3 +119,27 @@ async fn who_is_refused_may_try_again() {
     assert!(matches!(hands.take_in(refused, None, some_policy), Verdict::Refused));
     assert!(!hands.lost);
 }
+
+#[tokio::test]
+async fn the_end_of_a_task_is_what_its_pipe_brings_and_never_more_than_it_may_be() {
+    let pipe = || {
+        let flags = rustix::pipe::PipeFlags::NONBLOCK | rustix::pipe::PipeFlags::CLOEXEC;
+        rustix::pipe::pipe_with(flags).unwrap()
+    };
+    let (reader, writer) = pipe();
+    let finished = Finished::Octets(7);
+    rustix::io::write(&writer, &wharf_ipc::broker::encode_finished(&finished)).unwrap();
+    drop(writer);
+    assert_eq!(decode_finished(&read_pipe(Arc::new(reader), MOST_OF_AN_END).await), Some(finished));
+    let (reader, writer) = pipe();
+    rustix::io::write(&writer, &[7; 3 * MOST_OF_AN_END]).unwrap();
+    assert_eq!(read_pipe(Arc::new(reader), MOST_OF_AN_END).await.len(), MOST_OF_AN_END);
+    drop(writer);
+    let (reader, writer) = pipe();
+    drop(writer);
+    assert_eq!(
+        decode_finished(&read_pipe(Arc::new(reader), MOST_OF_AN_END).await),
+        None,
+        "the broker is gone"
+    );
+}

@@ -41,6 +41,7 @@ fn kind(event: &Event) -> (Option<bool>, &'static str) {
         Event::Delete(ok, _) => (Some(*ok), "DELETE"),
         Event::Rename(ok, _) => (Some(*ok), "RENAME"),
         Event::ChangeMode(ok, _) => (Some(*ok), "CHMOD"),
+        Event::Changed(what, ok, _) => (Some(*ok), what),
         Event::Command(_) => (None, "FTP command"),
         Event::Response(_) => (None, "FTP response"),
         Event::Tls(_) => (None, "DEBUG"),
@@ -78,6 +79,7 @@ fn details(event: &Event, line: &mut Vec<u8>) {
         | Event::Delete(_, text)
         | Event::Rename(_, text)
         | Event::ChangeMode(_, text)
+        | Event::Changed(_, _, text)
         | Event::Command(text)
         | Event::Response(text) => quoted(text, line),
     }

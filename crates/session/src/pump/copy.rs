@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use wharf_os::pump::{Cached, cached};
+use wharf_os::pump::{Medium, all_cached};
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::Outcome;
 
@@ -136,9 +136,19 @@ impl Transfer<'_> {
         position: u64,
         wanted: usize,
     ) -> Result<Vec<u8>> {
-        if cached(file, position) == Cached::Yes {
+        if Medium::of(file) == Medium::Memory || all_cached(file, position, wanted) {
             return read_at(file, position, wanted).map_err(|error| file_error(&error));
         }
+        self.read_slowly(file, position, wanted).await
+    }
+
+    /// As [`Self::read_piece`] where it is known that it waits.
+    pub(super) async fn read_slowly(
+        &self,
+        file: &Arc<OwnedFd>,
+        position: u64,
+        wanted: usize,
+    ) -> Result<Vec<u8>> {
         let file = Arc::clone(file);
         let read = self.tools.pool.run(move || read_at(&file, position, wanted)).await;
         read.ok_or(Outcome::FileFailed(Failure::TooMany))?.map_err(|error| file_error(&error))

@@ -1,4 +1,6 @@
-//! Octets that nothing changes: file → pipe → socket, and socket → pipe → file, all inside the kernel.
+//! Octets that nothing changes on their way out: file → pipe → socket, all inside the kernel.
+//!
+//! A pipe is borrowed for one piece: what the connection has room for is put into it and goes on at once.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,7 +9,9 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use wharf_os::pump::{Cached, Drained, Moved, Pipe, cached, drain, sendfile, splice_in, splice_out};
+use wharf_os::pump::{
+    Drained, Medium, Moved, Pipe, all_cached, drain, is_writable, room, sendfile, splice_in, splice_out,
+};
 use wharf_proto::ftp::server::ask::Outcome;
 
 use super::{Result, Transfer, file_error, writable};
@@ -20,44 +24,125 @@ const AT_ONCE: usize = 64 * 1024;
 /// What one `sendfile` is asked for where there is no pipe of ours: enough calls to be fair to other sessions.
 const HIDDEN_PIPE: usize = 256 * 1024;
 
-/// Pieces of this size or more are written to the file by a thread that may wait for the disk.
-const MAY_SLEEP: usize = 512 * 1024;
+/// A connection that has room for so much is not waited for; one with less is left until the kernel calls it writable,
+/// when a third of its buffer is free, so that pieces are few and large.
+const WORTH_A_TRIP: usize = 512 * 1024;
+
+/// A page, which pieces of files are whole numbers of.
+const PAGE: usize = 4096;
+
+/// Where reading had to wait for a disk it is left to threads that may, for so much of the file without asking again.
+const NEIGHBOURHOOD: u64 = 16 * 1024 * 1024;
+
+/// A file being sent.
+struct Reading<'a> {
+    file: &'a Arc<OwnedFd>,
+    /// Where its next octet is.
+    position: u64,
+    medium: Medium,
+    /// Up to here it is taken for granted that a read waits.
+    slow_until: u64,
+}
+
+impl<'a> Reading<'a> {
+    fn new(file: &'a Arc<OwnedFd>, position: u64) -> Self {
+        Self { file, position, medium: Medium::of(file), slow_until: 0 }
+    }
+
+    /// Tells whether the next octets can be had without waiting.
+    ///
+    /// Asking makes the kernel fetch them, and when its queue is full that waits too: so it is not asked often.
+    fn is_quick(&mut self, wanted: usize) -> bool {
+        if self.medium == Medium::Memory {
+            return true;
+        }
+        if self.position < self.slow_until {
+            return false;
+        }
+        let is_quick = all_cached(self.file, self.position, wanted);
+        if !is_quick {
+            self.slow_until = self.position.saturating_add(NEIGHBOURHOOD);
+        }
+        is_quick
+    }
+}
+
+/// What came of one piece of a file.
+enum Sent {
+    /// So many octets went.
+    Octets(usize),
+    /// The file has ended.
+    End,
+    /// The file system cannot splice; /proc is the one people meet.
+    Unspliceable,
+}
 
 impl Transfer<'_> {
     /// Sends a file from `position` to its end.
     pub(super) async fn send_file(
         &self,
         file: Arc<OwnedFd>,
-        mut position: u64,
+        position: u64,
         connection: OwnedFd,
     ) -> Result<()> {
-        if self.rate.is_free() && self.send_at_once(&file, &mut position, &connection)? {
+        let mut reading = Reading::new(&file, position);
+        if self.rate.is_free() && self.send_at_once(&mut reading, &connection)? {
             return Ok(());
         }
         let connection = writable(connection)?;
-        let Ok(mut pipe) = self.tools.pipes.borrow(self.turn.fair()) else {
-            return self.send_without_pipe(&file, position, &connection).await;
-        };
         loop {
-            let wanted = self.grant(pipe.capacity).await;
-            let (filled, returned) = self.fill(&file, &mut position, pipe, wanted).await;
-            pipe = returned.ok_or(Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))?;
-            match filled {
-                Ok(Moved::Octets(octets)) => {
-                    self.empty_into(&pipe, &connection, octets).await?;
-                    self.rate.spend(octets);
-                }
-                Ok(Moved::End | Moved::WouldBlock) => break,
-                // Some file systems cannot splice; /proc is the one people meet.
-                Err(error) if cannot_splice(&error) => {
-                    self.tools.pipes.give_back(pipe);
-                    return self.send_copied(&file, position, &connection).await;
-                }
-                Err(error) => return Err(file_error(&error)),
+            let room = self.room(&connection).await?;
+            let wanted = self.grant(room).await;
+            match self.send_piece(&mut reading, &connection, wanted).await? {
+                Sent::Octets(octets) => self.rate.spend(octets),
+                Sent::End => return Ok(()),
+                Sent::Unspliceable => return self.send_copied(&file, reading.position, &connection).await,
             }
         }
+    }
+
+    /// Waits until the connection has room, and tells how much.
+    ///
+    /// What is put into a pipe then goes out at once, so that one pipe serves all transfers of a worker.
+    pub(super) async fn room(&self, connection: &AsyncFd<OwnedFd>) -> Result<usize> {
+        if let Some(room) = room(connection).filter(|room| *room >= WORTH_A_TRIP) {
+            return Ok(room & !(PAGE - 1));
+        }
+        let step = connection.async_io(Interest::WRITABLE, |connection| {
+            if is_writable(connection)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        self.in_time(step).await?;
+        Ok(room(connection).unwrap_or(HIDDEN_PIPE).max(PAGE) & !(PAGE - 1))
+    }
+
+    /// Sends up to `wanted` octets.
+    async fn send_piece(
+        &self,
+        reading: &mut Reading<'_>,
+        connection: &AsyncFd<OwnedFd>,
+        wanted: usize,
+    ) -> Result<Sent> {
+        let is_quick = reading.is_quick(wanted);
+        let (filled, pipe) = match self.tools.pipes.borrow() {
+            Ok(pipe) if is_quick => {
+                let wanted = wanted.min(pipe.capacity);
+                (splice_in(reading.file, Some(&mut reading.position), &pipe, wanted), pipe)
+            }
+            Ok(pipe) => self.fill_slowly(reading, pipe, wanted).await?,
+            Err(_) if is_quick => return self.send_without_pipe(reading, connection, wanted).await,
+            Err(_) => return self.send_copy(reading, connection, wanted).await,
+        };
+        let sent = match filled {
+            Ok(Moved::Octets(octets)) => {
+                self.empty_into(&pipe, connection, octets).await?;
+                Sent::Octets(octets)
+            }
+            Ok(Moved::End | Moved::WouldBlock) => Sent::End,
+            Err(error) if cannot_splice(&error) => Sent::Unspliceable,
+            Err(error) => return Err(file_error(&error)),
+        };
         self.tools.pipes.give_back(pipe);
-        Ok(())
+        Ok(sent)
     }
 
     /// Sends what a broker writes into a pipe; its pages go on as they are.
@@ -91,35 +176,47 @@ impl Transfer<'_> {
         }
     }
 
-    /// Sends a file when no pipe is to be had: the kernel's own hidden one is smaller, and always there.
+    /// Sends a piece when no pipe is to be had: the kernel's own hidden one is smaller, and always there.
     async fn send_without_pipe(
         &self,
-        file: &OwnedFd,
-        mut position: u64,
+        reading: &mut Reading<'_>,
         connection: &AsyncFd<OwnedFd>,
-    ) -> Result<()> {
-        loop {
-            let wanted = self.grant(HIDDEN_PIPE).await;
-            let step = connection.async_io(Interest::WRITABLE, |connection| {
-                ready(sendfile(connection, file, &mut position, wanted))
-            });
-            let sent = self.in_time(step).await?;
-            if sent == 0 {
-                return Ok(());
-            }
-            self.count(sent);
-            self.rate.spend(sent);
+        wanted: usize,
+    ) -> Result<Sent> {
+        let wanted = wanted.min(HIDDEN_PIPE);
+        let step = connection.async_io(Interest::WRITABLE, |connection| {
+            ready(sendfile(connection, reading.file, &mut reading.position, wanted))
+        });
+        let sent = self.in_time(step).await?;
+        self.count(sent);
+        Ok(if sent == 0 { Sent::End } else { Sent::Octets(sent) })
+    }
+
+    /// Sends a piece that waits for the disk when no pipe is to be had.
+    async fn send_copy(
+        &self,
+        reading: &mut Reading<'_>,
+        connection: &AsyncFd<OwnedFd>,
+        wanted: usize,
+    ) -> Result<Sent> {
+        let piece = self.read_slowly(reading.file, reading.position, wanted.min(HIDDEN_PIPE)).await?;
+        if piece.is_empty() {
+            return Ok(Sent::End);
         }
+        self.write_all(connection, &piece).await?;
+        reading.position += piece.len() as u64;
+        self.count(piece.len());
+        Ok(Sent::Octets(piece.len()))
     }
 
     /// Tries to send a small file in one call; true when all of it went.
-    fn send_at_once(&self, file: &OwnedFd, position: &mut u64, connection: &OwnedFd) -> Result<bool> {
-        if cached(file, *position) != Cached::Yes {
+    fn send_at_once(&self, reading: &mut Reading<'_>, connection: &OwnedFd) -> Result<bool> {
+        if !reading.is_quick(AT_ONCE) {
             return Ok(false);
         }
         let mut sent = 0;
         while sent < AT_ONCE {
-            match sendfile(connection, file, position, AT_ONCE - sent) {
+            match sendfile(connection, reading.file, &mut reading.position, AT_ONCE - sent) {
                 Ok(Moved::Octets(octets)) => {
                     sent += octets;
                     self.count(octets);
@@ -134,29 +231,22 @@ impl Transfer<'_> {
         Ok(false)
     }
 
-    /// Fills an empty pipe from the file, on a thread of its own when that would wait for the disk.
-    async fn fill(
+    /// Fills an empty pipe from a file, on a thread that may wait for the disk.
+    async fn fill_slowly(
         &self,
-        file: &Arc<OwnedFd>,
-        position: &mut u64,
+        reading: &mut Reading<'_>,
         pipe: Pipe,
         wanted: usize,
-    ) -> (io::Result<Moved>, Option<Pipe>) {
-        if cached(file, *position) == Cached::Yes {
-            return (splice_in(file, Some(position), &pipe, wanted), Some(pipe));
-        }
-        let (file, mut at) = (Arc::clone(file), *position);
+    ) -> Result<(io::Result<Moved>, Pipe)> {
+        let (file, mut at) = (Arc::clone(reading.file), reading.position);
         let work = move || {
-            let filled = splice_in(&file, Some(&mut at), &pipe, wanted);
+            let filled = splice_in(&file, Some(&mut at), &pipe, wanted.min(pipe.capacity));
             (filled, pipe, at)
         };
-        match self.tools.pool.run(work).await {
-            Some((filled, pipe, at)) => {
-                *position = at;
-                (filled, Some(pipe))
-            }
-            None => (Ok(Moved::End), None),
-        }
+        let done = self.tools.pool.run(work).await;
+        let (filled, pipe, at) = done.ok_or(Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))?;
+        reading.position = at;
+        Ok((filled, pipe))
     }
 
     /// Moves all `octets` of the pipe into the connection.
@@ -175,95 +265,10 @@ impl Transfer<'_> {
         }
         Ok(())
     }
-
-    /// Receives octets into a file from `position` on, until the peer ends.
-    pub(super) async fn receive_file(
-        &self,
-        file: &Arc<OwnedFd>,
-        mut position: u64,
-        connection: &AsyncFd<OwnedFd>,
-    ) -> Result<()> {
-        let Ok(mut pipe) = self.tools.pipes.borrow(self.turn.fair()) else {
-            return self.receive_copied(file, position, connection).await;
-        };
-        loop {
-            let wanted = self.grant(pipe.capacity).await;
-            let step = connection
-                .async_io(Interest::READABLE, |connection| ready(splice_in(connection, None, &pipe, wanted)));
-            let octets = self.in_time(step).await?;
-            if octets == 0 {
-                break;
-            }
-            pipe = self.store(file, &mut position, pipe, octets).await?;
-            self.count(octets);
-            self.rate.spend(octets);
-        }
-        self.tools.pipes.give_back(pipe);
-        Ok(())
-    }
-
-    /// Moves all `octets` of the pipe into the file.
-    async fn store(
-        &self,
-        file: &Arc<OwnedFd>,
-        position: &mut u64,
-        pipe: Pipe,
-        octets: usize,
-    ) -> Result<Pipe> {
-        if octets < MAY_SLEEP {
-            empty_into_file(&pipe, file, position, octets).map_err(|error| file_error(&error))?;
-            return Ok(pipe);
-        }
-        let (file, mut at) = (Arc::clone(file), *position);
-        let work = move || {
-            let stored = empty_into_file(&pipe, &file, &mut at, octets);
-            (stored, pipe, at)
-        };
-        let Some((stored, pipe, at)) = self.tools.pool.run(work).await else {
-            return Err(Outcome::FileFailed(wharf_proto::failure::Failure::TooMany));
-        };
-        stored.map_err(|error| file_error(&error))?;
-        *position = at;
-        Ok(pipe)
-    }
-}
-
-fn empty_into_file(pipe: &Pipe, file: &OwnedFd, position: &mut u64, octets: usize) -> io::Result<()> {
-    let mut left = octets;
-    while left > 0 {
-        match splice_out(pipe, file, Some(position), left, false) {
-            Ok(Moved::Octets(moved)) => left -= moved.min(left),
-            Ok(Moved::End | Moved::WouldBlock) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if cannot_splice(&error) => return copy_into_file(pipe, file, position, left),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// As [`empty_into_file`] where the file system cannot splice.
-fn copy_into_file(pipe: &Pipe, file: &OwnedFd, position: &mut u64, octets: usize) -> io::Result<()> {
-    let mut buffer = [0; 16 * 1024];
-    let mut left = octets;
-    while left > 0 {
-        let wanted = left.min(buffer.len());
-        let read = rustix::io::read(&pipe.read, buffer.get_mut(..wanted).unwrap_or_default())?;
-        let mut piece = buffer.get(..read).unwrap_or_default();
-        left -= read.min(left);
-        while !piece.is_empty() {
-            let written = rustix::io::pwrite(file, piece, *position)?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            *position += written as u64;
-            piece = piece.get(written..).unwrap_or_default();
-        }
-    }
-    Ok(())
 }
 
 /// Turns the pump's words into those of the event loop; the end is zero octets.
-fn ready(moved: io::Result<Moved>) -> io::Result<usize> {
+pub(super) fn ready(moved: io::Result<Moved>) -> io::Result<usize> {
     match moved? {
         Moved::Octets(octets) => Ok(octets),
         Moved::End => Ok(0),
@@ -271,7 +276,7 @@ fn ready(moved: io::Result<Moved>) -> io::Result<usize> {
     }
 }
 
-fn cannot_splice(error: &io::Error) -> bool {
+pub(super) fn cannot_splice(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS))
 }
 

@@ -1,19 +1,23 @@
 //! The data transfer process: octets between a file or listing and the data connection.
 //!
 //! | small files | [`small`]: sent whole, without waiting |
-//! | octets that nothing changes | [`image`]: spliced through a pooled pipe, never copied by us |
+//! | octets that nothing changes | [`image`] out, [`receive`] in: spliced through a pooled pipe, never copied by us |
 //! | lines that change, and sources that cannot be spliced | [`copy`] |
 //! | what TLS changes | [`secure`] |
+//! | what MODE Z compresses | [`deflate`] |
 //! | not faster than | [`rate`] |
 //! | not at the cost of others | [`turns`] |
 //!
 //! A transfer is a future; dropping it ends it. What it moved so far stands in its progress.
 
+mod buffers;
 mod copy;
+mod deflate;
 mod image;
 mod line_ends;
 mod pipes;
 mod rate;
+mod receive;
 mod secure;
 mod small;
 mod turns;
@@ -29,8 +33,10 @@ use tokio::io::unix::AsyncFd;
 use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
+pub(crate) use buffers::Buffers;
+pub(crate) use deflate::run_deflated;
 pub(crate) use pipes::Pipes;
-pub(crate) use secure::Secure;
+pub(crate) use secure::{Secure, send_small_secure};
 pub(crate) use small::{Attempt, send_small};
 pub(crate) use turns::Turns;
 
@@ -62,9 +68,14 @@ pub(crate) struct Tools {
     pub(crate) turns: Turns,
     /// Pipes that are empty and ready.
     pub(crate) pipes: Pipes,
+    /// Rooms for records of TLS.
+    pub(crate) buffers: Buffers,
     /// Threads that may wait for a disk.
     pub(crate) pool: Pool,
 }
+
+/// How much more an octet costs that is copied, converted or encrypted than one that is only passed on.
+const COPIED: usize = 4;
 
 /// Moves octets until the source ends or something breaks; `progress` counts the file's octets as they go.
 pub(crate) async fn run(
@@ -75,7 +86,10 @@ pub(crate) async fn run(
     stall: Option<Duration>,
     progress: &Cell<u64>,
 ) -> Outcome {
-    let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate), turn: tools.turns.begin() };
+    let is_passed_on =
+        wish.direction == Direction::Download && !wish.ascii && matches!(connection, Connection::Clear(_));
+    let turn = tools.turns.begin(if is_passed_on { 1 } else { COPIED });
+    let transfer = Transfer { tools, stall, progress, rate: Rate::new(wish.rate), turn };
     let moved = match connection {
         Connection::Clear(connection) => transfer.move_clear(source, wish, connection).await,
         Connection::Secure(secure) => Box::pin(transfer.move_secure(source, wish, *secure)).await,
@@ -117,8 +131,8 @@ impl Transfer<'_> {
 
     /// Waits until this transfer may go on, and tells with how much: others have their turns, and there may be a limit.
     async fn grant(&self, most: usize) -> usize {
-        let fair = self.turn.next(most).await;
-        self.rate.grant(fair).await
+        let permitted = self.rate.grant(most).await;
+        self.turn.next(permitted).await
     }
 
     /// Waits for a step of the data connection, but not longer than `data_connection_timeout`.

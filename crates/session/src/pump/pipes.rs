@@ -5,15 +5,15 @@ use std::io;
 
 use wharf_os::pump::Pipe;
 
-/// A pipe of this size makes one trip into TCP where `sendfile` makes sixteen (see `docs/benchmarks/`).
-const WANTED: usize = 1024 * 1024;
+use super::turns::PIECE;
 
 /// A smaller pipe is slower than the one that `sendfile` has hidden.
 const WORTH_IT: usize = 64 * 1024;
 
-/// How many empty pipes are kept. Each may hold 1 MiB of the allowance an ordinary user has for the pipes of all
-/// processes (64 MiB by default). When it is used up the kernel gives pipes of one page.
-const KEPT: usize = 16;
+/// How many empty pipes are kept. A transfer has one only while it moves octets, so one would do but for transfers that
+/// wait for a disk. Each takes 1 MiB of the allowance an ordinary user has for the pipes of all processes (64 MiB by
+/// default). When it is used up the kernel gives pipes of one page.
+const KEPT: usize = 4;
 
 /// The pipes of one worker.
 #[derive(Default)]
@@ -31,19 +31,18 @@ impl Pipes {
         Self { none: true, ..Self::default() }
     }
 
-    /// Lends a pipe for pieces of this size; it must come back only when it is empty.
+    /// Lends a pipe; it must come back only when it is empty.
     ///
     /// # Errors
     /// When none is to be had that would be worth it.
-    pub(super) fn borrow(&self, piece: usize) -> io::Result<Pipe> {
+    pub(super) fn borrow(&self) -> io::Result<Pipe> {
         #[cfg(test)]
         if self.none {
             return Err(io::ErrorKind::Other.into());
         }
         match self.kept.borrow_mut().pop() {
             Some(pipe) => Ok(pipe),
-            // Where many transfers run, pieces are small, and larger pipes would only use the allowance up.
-            None => match Pipe::new(piece.min(WANTED))? {
+            None => match Pipe::new(PIECE)? {
                 pipe if pipe.capacity < WORTH_IT => Err(io::ErrorKind::QuotaExceeded.into()),
                 pipe => Ok(pipe),
             },

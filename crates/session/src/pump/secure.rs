@@ -1,20 +1,27 @@
-//! Octets through TLS: they are ours for a moment, since they are encrypted here.
+//! Octets through TLS: they are ours for a moment, since they are sealed and opened here.
+//!
+//! | downloads: files are read into the places of their records, sealed there and sent with one call | [`send`] |
+//! | small files | [`small`] |
+//! | uploads: records are opened where they were received, and written to the file from there | [`receive`] |
+//!
+//! No octet is copied in between but those of converted lines.
 
+mod receive;
+mod send;
+mod small;
+
+use std::io::IoSlice;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
-use super::copy::write_at;
-use super::line_ends::{Inward, Outward};
-use super::{Result, Source, Transfer, file_error};
+use super::{Result, Source, Transfer};
 use crate::tls::Stream;
-use crate::watch::watch;
-
-/// One piece: sixteen records for each call of the socket.
-const PIECE: usize = 256 * 1024;
+pub(crate) use small::send_small_secure;
 
 /// A data connection in TLS.
 pub(crate) struct Secure {
@@ -30,159 +37,68 @@ impl Transfer<'_> {
     pub(super) async fn move_secure(&self, source: Source, wish: Move, mut secure: Secure) -> Result<()> {
         match (wish.direction, source) {
             (Direction::Upload, Source::File(file)) => self.receive_secure(&file, wish, &mut secure).await,
-            (Direction::Upload, Source::Listing(_)) => {
-                Err(Outcome::FileFailed(wharf_proto::failure::Failure::WrongKind))
-            }
+            (Direction::Upload, Source::Listing(_)) => Err(Outcome::FileFailed(Failure::WrongKind)),
             (Direction::Download, source) => {
                 match source {
-                    Source::File(file) => self.send_file_secure(&file, wish, &mut secure).await?,
-                    Source::Listing(pipe) => self.send_pipe_secure(&pipe, &mut secure).await?,
-                }
+                    Source::File(file) if wish.ascii => {
+                        self.send_lines_secure(&file, wish, &mut secure).await
+                    }
+                    Source::File(file) => self.send_file_secure(&file, wish, &mut secure).await,
+                    Source::Listing(pipe) => self.send_pipe_secure(&pipe, &mut secure).await,
+                }?;
                 self.end_secure(&mut secure).await
             }
         }
     }
 
-    async fn send_file_secure(&self, file: &Arc<OwnedFd>, wish: Move, secure: &mut Secure) -> Result<()> {
-        let mut position = wish.at;
-        let mut conversion = wish.ascii.then(Outward::default);
-        let mut wire = Vec::new();
-        loop {
-            let wanted = self.grant(PIECE).await;
-            let piece = self.read_piece(file, position, wanted).await?;
-            if piece.is_empty() {
-                return Ok(());
-            }
-            position += piece.len() as u64;
-            match &mut conversion {
-                None => self.write_secure(secure, &piece).await?,
-                Some(conversion) => {
-                    wire.clear();
-                    conversion.convert(&piece, &mut wire);
-                    self.write_secure(secure, &wire).await?;
-                }
-            }
-            self.count(piece.len());
-            self.rate.spend(piece.len());
-        }
-    }
-
-    async fn send_pipe_secure(&self, pipe: &Arc<OwnedFd>, secure: &mut Secure) -> Result<()> {
-        let pipe = watch(Arc::clone(pipe), Interest::READABLE)
-            .map_err(|_| Outcome::FileFailed(wharf_proto::failure::Failure::TooMany))?;
-        let mut piece = vec![0; PIECE / 4];
-        loop {
-            let wanted = self.grant(piece.len()).await;
-            let room = piece.get_mut(..wanted).unwrap_or_default();
-            let read =
-                pipe.async_io(Interest::READABLE, |pipe| Ok(rustix::io::read(pipe, &mut *room)?)).await;
-            let read = read.map_err(|error| file_error(&error))?;
-            if read == 0 {
-                return Ok(());
-            }
-            self.write_secure(secure, piece.get(..read).unwrap_or_default()).await?;
-            self.count(read);
-            self.rate.spend(read);
-        }
-    }
-
-    async fn write_secure(&self, secure: &mut Secure, plaintext: &[u8]) -> Result<()> {
-        let mut left = plaintext;
-        while !left.is_empty() {
-            let taken = secure.stream.write(left);
-            left = left.get(taken..).unwrap_or_default();
-            let output = secure.stream.output();
-            if taken == 0 && output.is_empty() {
-                // Nothing can be written any more: the channel is over.
-                return Err(Outcome::NetworkFailed);
-            }
-            self.write_all(&secure.socket, &output).await?;
-        }
-        Ok(())
-    }
-
     /// Says that this is all, and hears the same from the peer where the site wants it.
-    async fn end_secure(&self, secure: &mut Secure) -> Result<()> {
+    pub(super) async fn end_secure(&self, secure: &mut Secure) -> Result<()> {
         secure.stream.close();
         let mark = secure.stream.output();
-        self.write_all(&secure.socket, &mark).await?;
+        self.send_both(&secure.socket, &mark, &[], SendFlags::NOSIGNAL | SendFlags::MORE).await?;
+        // What is held back goes out with the end.
+        let ended = rustix::net::shutdown(secure.socket.get_ref(), Shutdown::Write);
         if !secure.waits_for_mark {
-            return Ok(());
+            return ended.map_err(|_| Outcome::NetworkFailed);
         }
-        let _ = rustix::net::shutdown(secure.socket.get_ref(), rustix::net::Shutdown::Write);
+        let mut room = vec![0; 4 * 1024];
         while !secure.stream.is_closed_cleanly() {
-            if self.hear_secure(secure, |_| {}).await? == 0 {
+            let step = secure.socket.async_io(Interest::READABLE, |socket| {
+                Ok(rustix::net::recv(socket, &mut room[..], RecvFlags::empty())?.0)
+            });
+            let read = self.in_time(step).await?;
+            if read == 0 {
                 return Err(Outcome::NoEndMark);
             }
+            let heard = room.get_mut(..read).unwrap_or_default();
+            secure.stream.take_in(heard, |_| {}).map_err(|_| Outcome::NetworkFailed)?;
         }
         Ok(())
     }
 
-    async fn receive_secure(&self, file: &Arc<OwnedFd>, wish: Move, secure: &mut Secure) -> Result<()> {
-        if let Some(length) = wish.truncate {
-            rustix::fs::ftruncate(&**file, length).map_err(super::file_failed)?;
+    /// Sends one after the other, in one call where the connection takes that.
+    async fn send_both(
+        &self,
+        socket: &AsyncFd<OwnedFd>,
+        first: &[u8],
+        second: &[u8],
+        flags: SendFlags,
+    ) -> Result<()> {
+        let (mut first, mut second) = (first, second);
+        while !(first.is_empty() && second.is_empty()) {
+            let step = socket.async_io(Interest::WRITABLE, |socket| {
+                let both = [IoSlice::new(first), IoSlice::new(second)];
+                let mut nothing = SendAncillaryBuffer::default();
+                Ok(rustix::net::sendmsg(socket, &both, &mut nothing, flags)?)
+            });
+            let sent = self.in_time(step).await?;
+            let of_first = sent.min(first.len());
+            first = first.get(of_first..).unwrap_or_default();
+            second = second.get(sent - of_first..).unwrap_or_default();
         }
-        let mut position = wish.at;
-        let mut conversion = wish.ascii.then(Inward::default);
-        let mut plaintext = Vec::new();
-        // What came with the handshake.
-        secure
-            .stream
-            .take_in(&[], |octets| plaintext.extend_from_slice(octets))
-            .map_err(|_| Outcome::NetworkFailed)?;
-        loop {
-            let is_over = secure.stream.is_closed_cleanly();
-            let read = plaintext.len();
-            if let Some(conversion) = &mut conversion {
-                let mut lines = Vec::with_capacity(read);
-                conversion.convert(&plaintext, &mut lines);
-                if is_over {
-                    conversion.end(&mut lines);
-                }
-                plaintext = lines;
-            }
-            write_at(file, &mut position, &plaintext)?;
-            self.count(plaintext.len());
-            self.rate.spend(read);
-            plaintext.clear();
-            if is_over {
-                // Clients wait for our end mark before they look for 226.
-                secure.stream.close();
-                let mark = secure.stream.output();
-                // One that has gone without it has sent everything all the same.
-                let _ = self.write_all(&secure.socket, &mark).await;
-                return Ok(());
-            }
-            self.grant(PIECE).await;
-            if self.hear_secure(secure, |octets| plaintext.extend_from_slice(octets)).await? == 0
-                && !secure.stream.is_closed_cleanly()
-            {
-                if let Some(mut conversion) = conversion {
-                    let mut lines = Vec::new();
-                    conversion.end(&mut lines);
-                    write_at(file, &mut position, &lines)?;
-                }
-                return Err(Outcome::NoEndMark);
-            }
-        }
-    }
-
-    /// Reads once from the peer and decrypts; 0 is the end of its octets.
-    async fn hear_secure(&self, secure: &mut Secure, give: impl FnMut(&[u8])) -> Result<usize> {
-        let mut ciphertext = vec![0; PIECE];
-        let step = secure.socket.async_io(Interest::READABLE, |socket| {
-            Ok(rustix::net::recv(socket, &mut ciphertext[..], rustix::net::RecvFlags::empty())?.0)
-        });
-        let read = self.in_time(step).await?;
-        if read == 0 {
-            secure.stream.end();
-            return Ok(0);
-        }
-        let taken = secure.stream.take_in(ciphertext.get(..read).unwrap_or_default(), give);
-        // Answers of the protocol itself, and the alert when the peer broke its rules.
-        let output = secure.stream.output();
-        self.write_all(&secure.socket, &output).await?;
-        taken.map_err(|_| Outcome::NetworkFailed)?;
-        Ok(read)
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,22 +26,28 @@ pub(crate) enum Attempt {
 
 /// Sends a file that is small, in memory, and goes out as it is.
 pub(crate) fn send_small(scratch: &Scratch, wish: &Move, file: &OwnedFd, connection: &OwnedFd) -> Attempt {
+    match read_small(&mut scratch.borrow_mut(), wish, file) {
+        Some(octets) => deliver(octets, connection),
+        None => Attempt::GoOn(0),
+    }
+}
+
+/// Reads what is wished for of a file, whole; `None` where it is large, limited, converted, or not in memory.
+pub(super) fn read_small<'a>(scratch: &'a mut [u8], wish: &Move, file: &OwnedFd) -> Option<&'a [u8]> {
     let expected = match wish.size {
         Some(size) if wish.direction == Direction::Download && !wish.ascii && wish.rate == 0 => {
             size.saturating_sub(wish.at)
         }
-        _ => return Attempt::GoOn(0),
+        _ => return None,
     };
-    let mut scratch = scratch.borrow_mut();
     // One octet more than expected: so the end is seen without a second call.
-    let room = usize::try_from(expected).ok().filter(|_| expected <= SMALL);
-    let Some(room) = room.and_then(|expected| scratch.get_mut(..=expected)) else { return Attempt::GoOn(0) };
+    let room = usize::try_from(expected).ok().filter(|_| expected <= SMALL)?;
+    let room = scratch.get_mut(..=room)?;
     match read_cached(file, room, wish.at) {
-        Ok(Some(read)) if read as u64 == expected => {}
+        Ok(Some(read)) if read as u64 == expected => room.split_last().map(|(_, octets)| octets),
         // It is not in memory, cannot be read, or was changed since it was opened.
-        _ => return Attempt::GoOn(0),
+        _ => None,
     }
-    deliver(room.split_last().map_or(&[][..], |(_, octets)| octets), connection)
 }
 
 fn deliver(octets: &[u8], connection: &OwnedFd) -> Attempt {

@@ -6,8 +6,12 @@ use std::thread;
 
 use super::*;
 
-fn tools() -> Tools {
-    Tools { turns: Turns::default(), pipes: Pipes::default(), pool: Pool::start().unwrap() }
+pub(super) fn tools() -> Tools {
+    with_pipes(Pipes::default())
+}
+
+fn with_pipes(pipes: Pipes) -> Tools {
+    Tools { turns: Turns::default(), pipes, buffers: Buffers::default(), pool: Pool::start().unwrap() }
 }
 
 /// A data connection: our end, non-blocking, and the peer's.
@@ -19,19 +23,20 @@ fn connection() -> (OwnedFd, TcpStream) {
     (ours.into(), peer)
 }
 
-fn on_the_loop<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+pub(super) fn on_the_loop<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test)
 }
 
-fn wish(direction: Direction) -> Move {
+pub(super) fn wish(direction: Direction) -> Move {
     Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None }
 }
 
-fn pattern(length: usize) -> Vec<u8> {
+pub(super) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|index| (index * 31 + index / 251) as u8).collect()
 }
 
-fn file_with(content: &[u8]) -> std::fs::File {
+pub(super) fn file_with(content: &[u8]) -> std::fs::File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(content).unwrap();
     file
@@ -59,7 +64,7 @@ fn upload(wish: Move, sent: Vec<u8>, file: &std::fs::File) -> Outcome {
     outcome
 }
 
-fn content(mut file: std::fs::File) -> Vec<u8> {
+pub(super) fn content(mut file: std::fs::File) -> Vec<u8> {
     let mut content = Vec::new();
     file.rewind().unwrap();
     file.read_to_end(&mut content).unwrap();
@@ -153,7 +158,7 @@ fn a_peer_that_never_reads_stalls() {
 
 #[test]
 fn without_pipes_transfers_are_slower_and_whole() {
-    let poor = || Tools { turns: Turns::default(), pipes: Pipes::none(), pool: Pool::start().unwrap() };
+    let poor = || with_pipes(Pipes::none());
     let (ours, mut peer) = connection();
     let reader = thread::spawn(move || {
         let mut got = Vec::new();

@@ -1,112 +1,204 @@
-//! Turns: how much one transfer moves before the others, and the control connections, have theirs.
+//! Turns: how much transfers move before the control connections have theirs, and who of them is next.
 //!
 //! A fast peer never makes its transfer wait, so without turns one transfer would keep the event loop for as long as it
-//! lasts, and everybody else's NOOP with it.
+//! lasts, and everybody else's NOOP with it. Pieces are as large with a thousand transfers as with one, because large
+//! pieces are what makes them cheap: how long a NOOP waits depends on the round, not on how many transfers run.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 /// What all transfers of a worker move between two looks at the network: about half a millisecond's work.
 const ROUND: usize = 4 * 1024 * 1024;
 
-/// The smallest piece; with smaller ones the calls would count.
-const SMALLEST: usize = 128 * 1024;
+/// The most that is moved in one turn, and what a pipe holds: it makes one trip into TCP where `sendfile` makes sixteen.
+pub(super) const PIECE: usize = 1024 * 1024;
 
-/// A page, which pieces are whole numbers of.
-const PAGE: usize = 4096;
+/// Transfers that were granted less than this have every other turn: most files and listings are small.
+const SHORT: usize = PIECE;
 
-/// The transfers that run.
+/// The transfers of a worker.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Cell<usize>);
+pub(crate) struct Turns(Rc<Shared>);
 
-/// One of them; it counts until it is dropped.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Which round it is.
+    round: Cell<u64>,
+    /// What is left of it.
+    left: Cell<usize>,
+    /// How many transfers there are.
+    running: Cell<usize>,
+    waiting: RefCell<Waiting>,
+    /// Whether somebody is about to begin the next round.
+    has_usher: Cell<bool>,
+}
+
+/// Who waits for the next round.
+#[derive(Debug, Default)]
+struct Waiting {
+    short: VecDeque<Rc<Place>>,
+    long: VecDeque<Rc<Place>>,
+    was_short: bool,
+}
+
+/// Where a transfer waits.
+#[derive(Debug, Default)]
+struct Place {
+    state: Cell<State>,
+    waker: RefCell<Option<Waker>>,
+    /// What its turn will take of the round.
+    cost: Cell<usize>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It moves octets, or waits for something else.
+    #[default]
+    Away,
+    Waiting,
+    /// Its turn has come. Nobody waits until it is used: its session may be busy with a peer who does not listen.
+    Granted,
+}
+
+/// One of the transfers.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
-    has_moved: Cell<bool>,
+    place: Rc<Place>,
+    weight: usize,
+    /// How much it was granted so far.
+    granted: Cell<usize>,
+    /// In which round it was last.
+    last: Cell<u64>,
 }
 
 impl Turns {
-    /// A transfer begins.
-    pub(super) fn begin(&self) -> Turn<'_> {
-        self.0.set(self.0.get() + 1);
-        Turn { turns: self, has_moved: Cell::new(false) }
+    /// A transfer begins whose octets each cost as much as `weight` of those that are only passed on.
+    pub(super) fn begin(&self, weight: usize) -> Turn<'_> {
+        self.0.running.set(self.0.running.get() + 1);
+        Turn { turns: self, place: Rc::default(), weight, granted: Cell::new(0), last: Cell::new(0) }
+    }
+}
+
+impl Shared {
+    /// Lets those who wait go, a round at a time, and looks at the network before each.
+    async fn usher(self: Rc<Self>) {
+        loop {
+            tokio::task::yield_now().await;
+            self.left.set(ROUND);
+            self.round.set(self.round.get() + 1);
+            while self.left.get() > 0 {
+                let Some(place) = self.waiting.borrow_mut().pop() else {
+                    self.has_usher.set(false);
+                    return;
+                };
+                self.pay(place.cost.get());
+                place.state.set(State::Granted);
+                if let Some(waker) = place.waker.take() {
+                    waker.wake();
+                }
+            }
+        }
+    }
+
+    /// Tells whether somebody may go without waiting: nobody is before him, and he was not in this round yet.
+    fn admits(&self, last: u64) -> bool {
+        let is_fair = last != self.round.get() || self.running.get() == 1;
+        is_fair && self.left.get() > 0 && self.waiting.borrow().is_empty()
+    }
+
+    fn pay(&self, cost: usize) {
+        self.left.set(self.left.get().saturating_sub(cost));
+    }
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.short.is_empty() && self.long.is_empty()
+    }
+
+    fn push(&mut self, place: Rc<Place>, is_short: bool) {
+        let lane = if is_short { &mut self.short } else { &mut self.long };
+        lane.push_back(place);
+    }
+
+    /// Takes out who has waited longest, from the two lanes by turns; who gave up has left its place behind.
+    fn pop(&mut self) -> Option<Rc<Place>> {
+        loop {
+            self.was_short = !self.was_short;
+            let (first, second) = if self.was_short {
+                (&mut self.short, &mut self.long)
+            } else {
+                (&mut self.long, &mut self.short)
+            };
+            let place = first.pop_front().or_else(|| second.pop_front())?;
+            if place.state.get() == State::Waiting {
+                return Some(place);
+            }
+        }
     }
 }
 
 impl Turn<'_> {
     /// Waits for this transfer's next turn, and tells how much of `most` it may move then.
     ///
-    /// Between two turns the event loop has looked at the network.
+    /// Between two rounds the event loop has looked at the network. May be dropped while it waits.
     pub(super) async fn next(&self, most: usize) -> usize {
-        if self.has_moved.replace(true) {
-            tokio::task::yield_now().await;
-        }
-        most.min(self.fair())
+        let piece = most.min(PIECE);
+        self.place.cost.set(piece.saturating_mul(self.weight));
+        let waits = Waits(self);
+        std::future::poll_fn(|context| waits.poll(context)).await;
+        self.granted.set(self.granted.get().saturating_add(piece));
+        self.last.set(self.turns.0.round.get());
+        piece
     }
 
-    /// How much one transfer may move in its turn at the moment.
-    pub(super) fn fair(&self) -> usize {
-        let fair = ROUND / self.turns.0.get().max(1);
-        fair.max(SMALLEST) & !(PAGE - 1)
+    /// Tells that so much of what was granted last was not moved: others may have it in the same round.
+    pub(super) fn give_back(&self, octets: usize) {
+        let left = &self.turns.0.left;
+        left.set(left.get().saturating_add(octets.saturating_mul(self.weight)).min(ROUND));
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.turns.0.set(self.turns.0.get().saturating_sub(1));
+        self.turns.0.running.set(self.turns.0.running.get().saturating_sub(1));
+    }
+}
+
+/// A transfer that waits; dropping it gives the place up.
+struct Waits<'a>(&'a Turn<'a>);
+
+impl Waits<'_> {
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let Turn { turns: Turns(shared), place, granted, last, .. } = self.0;
+        match place.state.get() {
+            State::Granted => return Poll::Ready(()),
+            State::Away if shared.admits(last.get()) => {
+                shared.pay(place.cost.get());
+                return Poll::Ready(());
+            }
+            State::Away => {
+                place.state.set(State::Waiting);
+                shared.waiting.borrow_mut().push(Rc::clone(place), granted.get() < SHORT);
+                if !shared.has_usher.replace(true) {
+                    tokio::task::spawn_local(Rc::clone(shared).usher());
+                }
+            }
+            State::Waiting => {}
+        }
+        place.waker.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.place.state.set(State::Away);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn on_the_loop<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-    }
-
-    #[test]
-    fn the_more_transfers_run_the_smaller_are_their_pieces() {
-        on_the_loop(async {
-            let turns = Turns::default();
-            let alone = turns.begin();
-            assert_eq!(alone.next(usize::MAX).await, ROUND);
-            assert_eq!(alone.next(1000).await, 1000);
-            let others: Vec<_> = (0..7).map(|_| turns.begin()).collect();
-            assert_eq!(alone.next(usize::MAX).await, ROUND / 8);
-            let more: Vec<_> = (0..1000).map(|_| turns.begin()).collect();
-            assert_eq!(alone.next(usize::MAX).await, SMALLEST);
-            drop((others, more));
-            assert_eq!(alone.next(usize::MAX).await, ROUND);
-        });
-    }
-
-    #[test]
-    fn between_two_turns_the_event_loop_looks_at_the_network() {
-        use std::io::Write;
-        use tokio::io::AsyncReadExt;
-
-        on_the_loop(async {
-            let (mut peer, ours) = std::os::unix::net::UnixStream::pair().unwrap();
-            ours.set_nonblocking(true).unwrap();
-            let mut ours = tokio::net::UnixStream::from_std(ours).unwrap();
-            let turns = Turns::default();
-            let transfer = async {
-                let turn = turns.begin();
-                turn.next(1).await;
-                peer.write_all(b"NOOP").unwrap();
-                // A transfer that is always ready: it would never let go by itself.
-                for _ in 0..3 {
-                    turn.next(1).await;
-                }
-                "transfer"
-            };
-            let hearing = async {
-                ours.read_exact(&mut [0; 4]).await.unwrap();
-                "heard"
-            };
-            let first = tokio::select! { biased; done = transfer => done, done = hearing => done };
-            assert_eq!(first, "heard");
-        });
-    }
-}
+mod tests;

@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use wharf_config::Config;
+use wharf_config::{Config, Switch};
 use wharf_ipc::keyholder::{self, Public, Signatures};
-use wharf_proto::ftp::server::policy::TlsRules;
+use wharf_proto::ftp::server::policy::{Reuse, TlsRules};
 use wharf_transport::{
-    Authorities, Certificate, Certificates, ClientCertificate, KeyId, Settings, Sign, Site, Suites, Version,
+    Authorities, Certificate, Certificates, ClientCertificate, KeyId, Revoked, Settings, Sign, Site, Suites,
+    Version,
 };
 
 /// The one suite that vsftpd speaks unless told otherwise. With it a certificate with another kind of key would have no
@@ -68,14 +69,19 @@ impl Keys {
     /// What sessions of this configuration are begun with; `None` without `ssl_enable`.
     ///
     /// Security: without certificates it is an error, for a site that wants encryption must not go on in clear.
-    pub(crate) fn site(&self, config: &Config, authorities: Option<&[u8]>) -> io::Result<Option<Arc<Site>>> {
+    pub(crate) fn site(
+        &self,
+        config: &Config,
+        authorities: Option<&[u8]>,
+        revoked: Option<&[u8]>,
+    ) -> io::Result<Option<Arc<Site>>> {
         if !config.tls.ssl_enable {
             return Ok(None);
         }
         let Some(certificates) = self.certificates.clone() else {
             return Err(io::Error::other("ssl_enable is on, and no certificate has come"));
         };
-        let settings = settings(config, authorities);
+        let settings = settings(config, authorities, revoked);
         if !settings.suites.unmapped().is_empty() {
             wharf_os::say!(
                 "wharfd: session: ssl_ciphers names what is not spoken here and is passed over: {}",
@@ -86,16 +92,18 @@ impl Keys {
     }
 }
 
-fn settings(config: &Config, authorities: Option<&[u8]>) -> Settings {
+fn settings(config: &Config, authorities: Option<&[u8]>, revoked: Option<&[u8]>) -> Settings {
     let tls = &config.tls;
+    let shown = |name: &Option<bstr::BString>| name.as_ref().map(ToString::to_string).unwrap_or_default();
     let suites = match &tls.ssl_ciphers {
         Some(list) if list.as_slice() != UNASKED_CIPHERS => Suites::from_openssl(&list.to_string()),
         _ => Suites::all(),
     };
     let issued_by = authorities.filter(|_| tls.validate_cert).map(|certificates| Authorities {
-        file: tls.ca_certs_file.as_ref().map(ToString::to_string).unwrap_or_default(),
+        file: shown(&tls.ca_certs_file),
         certificates: certificates.to_vec(),
-        revoked: Vec::new(),
+        revoked: revoked
+            .map(|lists| Revoked { file: shown(&config.wharf.ca_crl_file), lists: lists.to_vec() }),
     });
     Settings {
         oldest: if tls.ssl_tlsv1_2 { Version::Tls12 } else { Version::Tls13 },
@@ -121,7 +129,12 @@ pub(crate) fn rules(config: &Config, is_ready: bool) -> Option<TlsRules> {
         force_local_logins: tls.force_local_logins_ssl,
         force_anonymous_data: tls.force_anon_data_ssl,
         force_local_data: tls.force_local_data_ssl,
-        require_reuse: tls.require_ssl_reuse,
+        reuse: match tls.require_ssl_reuse {
+            Switch::Off => Reuse::NotRequired,
+            Switch::Auto => Reuse::OnceShown,
+            Switch::On => Reuse::Required,
+        },
+        certificate_logins: config.wharf.cert_user_file.is_some() && tls.validate_cert,
         strict_read_eof: tls.strict_ssl_read_eof,
         strict_write_shutdown: tls.strict_ssl_write_shutdown,
         clear_control: config.wharf.ccc_enable,

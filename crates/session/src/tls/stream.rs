@@ -8,7 +8,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wharf_proto::ftp::server::ask::{Handshake, NoHandshake};
-use wharf_transport::{Cause, Channel, Fault, Kind};
+use wharf_transport::{Cause, Channel, Fault, Frame, Kind};
 
 /// How long a handshake may take as a whole: a phone on a bad line needs seconds, and a scanner gets no more.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
@@ -21,42 +21,73 @@ const PIECE: usize = 32 * 1024;
 pub(crate) struct Stream {
     channel: Box<Channel>,
     pending: Vec<u8>,
+    /// What is sealed already and was not taken by the connection.
+    unsent: Vec<u8>,
 }
 
 impl Stream {
     /// Begins with octets of the peer that were read already.
     pub(crate) fn new(channel: Channel, pending: Vec<u8>) -> Self {
-        Self { channel: Box::new(channel), pending }
+        Self { channel: Box::new(channel), pending, unsent: Vec::new() }
     }
 
-    /// Takes ciphertext in and gives plaintext out, all there is.
+    /// Takes ciphertext in, opens it where it lies, and gives plaintext out, all there is.
     ///
     /// # Errors
-    /// As [`Channel::read_tls`].
-    pub(crate) fn take_in(&mut self, ciphertext: &[u8], mut give: impl FnMut(&[u8])) -> Result<(), Fault> {
-        self.pending.extend_from_slice(ciphertext);
-        loop {
-            let taken = self.channel.read_tls(&self.pending)?;
+    /// As [`Channel::open`]. What was given before is good.
+    pub(crate) fn take_in(
+        &mut self,
+        ciphertext: &mut [u8],
+        mut give: impl FnMut(&[u8]),
+    ) -> Result<(), Fault> {
+        if self.pending.is_empty() {
+            let taken = self.channel.open(ciphertext, give)?;
+            self.pending.extend_from_slice(ciphertext.get(taken..).unwrap_or_default());
+        } else {
+            self.pending.extend_from_slice(ciphertext);
+            let taken = self.channel.open(&mut self.pending, &mut give)?;
             self.pending.drain(..taken);
-            let mut given = 0;
-            loop {
-                let plaintext = self.channel.plaintext();
-                let length = plaintext.len();
-                if length == 0 {
-                    break;
-                }
-                give(plaintext);
-                self.channel.consume(length);
-                given += length;
-            }
-            if self.pending.is_empty() || (taken == 0 && given == 0) {
-                // An idle connection keeps no buffer.
-                if self.pending.is_empty() {
-                    self.pending = Vec::new();
-                }
-                return Ok(());
-            }
         }
+        if self.pending.is_empty() {
+            // An idle connection keeps no buffer.
+            self.pending = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Takes what is here of the next record, to put more behind it.
+    pub(crate) fn take_pending(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Opens whole records in the caller's buffer and tells how many octets they were.
+    ///
+    /// # Errors
+    /// As [`Channel::open`]. What was given before is good.
+    pub(crate) fn open<'a>(
+        &mut self,
+        ciphertext: &'a mut [u8],
+        give: impl FnMut(&'a [u8]),
+    ) -> Result<usize, Fault> {
+        self.channel.open(ciphertext, give)
+    }
+
+    /// How records lie in a buffer that [`Self::seal`] is given.
+    pub(crate) fn frame(&self) -> Option<Frame> {
+        self.channel.frame()
+    }
+
+    /// Seals plaintext in its places and tells how much of the room is to be sent, after [`Self::output`].
+    ///
+    /// # Errors
+    /// As [`Channel::seal`].
+    pub(crate) fn seal(&mut self, room: &mut [u8], plaintext: usize) -> Result<usize, Fault> {
+        self.channel.seal(room, plaintext)
+    }
+
+    /// Keeps as little as possible until the peer speaks again.
+    pub(crate) fn rest(&mut self) {
+        self.channel.rest();
     }
 
     /// Encrypts what fits and tells how much that was.
@@ -64,13 +95,23 @@ impl Stream {
         self.channel.write(plaintext)
     }
 
+    /// Keeps sealed octets that a connection did not take, to be sent before everything else.
+    pub(crate) fn keep_unsent(&mut self, octets: &[u8]) {
+        self.unsent = octets.to_vec();
+    }
+
     /// What waits to be sent.
     pub(crate) fn output(&mut self) -> Vec<u8> {
-        let mut output = Vec::new();
+        let mut output = std::mem::take(&mut self.unsent);
         if self.channel.wants_write() {
             self.channel.take_tls(&mut output);
         }
         output
+    }
+
+    /// Queues once more a ticket that the client has had.
+    pub(crate) fn repeat_ticket(&mut self) {
+        self.channel.repeat_ticket();
     }
 
     /// Queues our own end mark.
@@ -93,9 +134,15 @@ impl Stream {
             version: self.channel.version().unwrap_or("TLS"),
             suite: self.channel.suite().unwrap_or("unknown"),
             resumed: self.channel.handshake_kind() == Some(Kind::Resumed),
-            subject: None,
+            subject: self.channel.peer_certificate().map(subject),
         }
     }
+}
+
+/// Whom a certificate names; one that cannot be read is a certificate all the same.
+fn subject(certificate: &[u8]) -> Vec<u8> {
+    wharf_transport::subject(certificate)
+        .map_or_else(|| b"a certificate that cannot be read".to_vec(), String::into_bytes)
 }
 
 /// Carries a handshake out over a socket that is watched for octets.
@@ -117,8 +164,12 @@ pub(crate) async fn shake(socket: &AsyncFd<OwnedFd>, stream: &mut Stream) -> Res
 
 async fn talk(socket: &AsyncFd<OwnedFd>, stream: &mut Stream) -> Result<(), NoHandshake> {
     loop {
-        let taken = stream.channel.read_tls(&stream.pending).map_err(|fault| told(&fault))?;
+        let taken = stream.channel.shake(&stream.pending).map_err(|fault| told(&fault))?;
         stream.pending.drain(..taken);
+        if stream.channel.has_only_tickets() {
+            // They travel with what is said first.
+            return Ok(());
+        }
         send_all(socket, &stream.output()).await.map_err(|error| NoHandshake::Failed(error.to_string()))?;
         if !stream.channel.is_handshaking() {
             return Ok(());
