@@ -70,11 +70,20 @@ impl Control {
     ) -> io::Result<Self> {
         let socket = Rc::new(watch(socket, HEARING)?);
         worker.mail(whose.session, |mail| mail.control = Some(Rc::clone(&socket)));
-        Ok(Self { worker, whose, socket, ear: Ear::default(), parked: None, machine, site, idle: Alarm::default() })
+        Ok(Self {
+            worker,
+            whose,
+            socket,
+            ear: Ear::default(),
+            parked: None,
+            machine,
+            site,
+            idle: Alarm::default(),
+        })
     }
 
     /// Serves until the peer leaves, is told to leave, or is gone.
-    pub(crate) async fn serve(mut self, first: Step) {
+    pub(crate) async fn serve(&mut self, first: Step) {
         let mut hands = Hands::new(self.whose.session);
         let mut next = self.machine.settle(first);
         loop {
@@ -96,7 +105,8 @@ impl Control {
             }
             let step = match next {
                 Next::Close => return self.say_goodbye(),
-                Next::Ask(ask) => match self.perform(ask, &mut hands).await {
+                // A session at rest does not keep the room that its transfers need.
+                Next::Ask(ask) => match Box::pin(self.perform(ask, &mut hands)).await {
                     Some(_) if hands.lost => self.machine.shutting_down(),
                     Some(step) => step,
                     None => return,
@@ -162,15 +172,15 @@ impl Control {
     /// Does what the machine asks and gives it the answer; `None` when the peer has gone.
     async fn perform(&mut self, ask: Ask, hands: &mut Hands) -> Option<Step> {
         match ask {
-            Ask::Protect(Direction::Upload, _) => {
+            Ask::Connect(..) | Ask::Protect(..) | Ask::Attend(..) => {
+                let is_upload = matches!(ask, Ask::Protect(Direction::Upload, _));
                 let step = self.perform_with_an_ear(ask, hands).await;
                 // An upload hands no ticket out; the client finds one with the reply that follows.
-                if let Some(tls) = &mut self.ear.tls {
+                if is_upload && let Some(tls) = &mut self.ear.tls {
                     tls.repeat_ticket();
                 }
                 step
             }
-            Ask::Connect(..) | Ask::Protect(..) | Ask::Attend(..) => self.perform_with_an_ear(ask, hands).await,
             Ask::Host(name, then) => {
                 let named = self.worker.host(self.whose.session, name).await;
                 let policy = named.map(|(policy, site)| {
@@ -251,7 +261,7 @@ impl Control {
     async fn flush_with(&mut self, flags: SendFlags) -> io::Result<()> {
         self.write_records();
         if let Some((peer, announced)) = self.machine.take_misled() {
-            self.worker.misled(peer, announced).await;
+            Box::pin(self.worker.misled(peer, announced)).await;
         }
         let output = self.machine.take_output();
         match &mut self.ear.tls {
@@ -270,8 +280,9 @@ impl Control {
             let send = || Ok(rustix::net::send(&self.socket, left, flags)?);
             let sent = match send() {
                 Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => {
-                    let send = with_room(&self.socket, send);
-                    tokio::time::timeout(PATIENCE, send).await.map_err(|_| io::ErrorKind::TimedOut)??
+                    // Seldom, so that nobody keeps the room for it.
+                    let send = Box::pin(tokio::time::timeout(PATIENCE, with_room(&self.socket, send)));
+                    send.await.map_err(|_| io::ErrorKind::TimedOut)??
                 }
                 sent => sent?,
             };

@@ -21,7 +21,7 @@ use wharf_os::sandbox::{Role, Sandbox};
 use wharf_os::spawn::Inherited;
 use wharf_os::title::{Pace, Title};
 use wharf_os::{identity, process};
-use wharf_proto::ftp::server::ask::{Expected, NoConnection};
+use wharf_proto::ftp::server::ask::{Expected, NoConnection, Step};
 use wharf_proto::ftp::server::policy::Policy;
 use wharf_proto::ftp::server::record::Record;
 use wharf_proto::ftp::server::session::{Session, Welcome};
@@ -454,24 +454,30 @@ impl Worker {
         self.show();
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let Some((guest, socket)) = worker.unwrap_guest(guest, socket).await else {
-                return worker.farewell(session).await;
-            };
-            let Guest { peer, local, welcome, clients, .. } = guest;
-            let whose = Whose::new(session, peer, worker.shows_mapped_addresses());
-            let (welcome, rules) = match welcome {
-                Welcome::Ok => worker.knock(session, peer, local).await,
-                full => (full, worker.rules()),
-            };
-            let Rules { policy, tls } = rules;
-            let offset = i64::from(worker.zone.to_offset(jiff::Timestamp::now()).seconds());
-            let mut machine = Session::new(policy, peer, local, clients).with_clock_offset(offset);
-            let first = machine.greet(welcome);
-            if let Ok(control) = Control::new(Rc::clone(&worker), whose, socket, machine, tls) {
+            // What a session needs at its beginning only is not kept for as long as it rests.
+            if let Some((mut control, first)) = Box::pin(worker.introduce(guest, socket)).await {
                 Box::pin(control.serve(first)).await;
             }
             worker.farewell(session).await;
         });
+    }
+
+    /// Learns who has come and by which rules, and greets; `None` when the connection is of no use.
+    async fn introduce(self: &Rc<Self>, guest: Guest, socket: OwnedFd) -> Option<(Box<Control>, Step)> {
+        let session = guest.session;
+        let (guest, socket) = self.unwrap_guest(guest, socket).await?;
+        let Guest { peer, local, welcome, clients, .. } = guest;
+        let whose = Whose::new(session, peer, self.shows_mapped_addresses());
+        let (welcome, rules) = match welcome {
+            Welcome::Ok => self.knock(session, peer, local).await,
+            full => (full, self.rules()),
+        };
+        let Rules { policy, tls } = rules;
+        let offset = i64::from(self.zone.to_offset(jiff::Timestamp::now()).seconds());
+        let mut machine = Session::new(policy, peer, local, clients).with_clock_offset(offset);
+        let first = machine.greet(welcome);
+        let control = Control::new(Rc::clone(self), whose, socket, machine, tls).ok()?;
+        Some((Box::new(control), first))
     }
 
     fn shows_mapped_addresses(&self) -> bool {
@@ -545,7 +551,11 @@ impl Worker {
 
     /// Asks by which rules a host is served that the client named; `None` when there is none of the name, or its rules
     /// cannot be used.
-    pub(crate) async fn host(&self, session: SessionId, name: String) -> Option<(Arc<Policy>, Option<Arc<Site>>)> {
+    pub(crate) async fn host(
+        &self,
+        session: SessionId,
+        name: String,
+    ) -> Option<(Arc<Policy>, Option<Arc<Site>>)> {
         let answer = self.mail(session, |mail| {
             mail.admission.clear();
             mail.admission.wait()
