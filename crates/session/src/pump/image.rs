@@ -14,7 +14,8 @@ use wharf_os::pump::{
 };
 use wharf_proto::ftp::server::ask::Outcome;
 
-use super::{Result, Transfer, file_error, writable};
+use super::turns::PIECE;
+use super::{Result, Transfer, file_error, file_failed, writable};
 use crate::watch::watch;
 
 /// Files up to this size are tried with one `sendfile` before the event loop hears of the connection: the socket's
@@ -32,7 +33,9 @@ const WORTH_A_TRIP: usize = 512 * 1024;
 const PAGE: usize = 4096;
 
 /// Where reading had to wait for a disk it is left to threads that may, for so much of the file without asking again.
-const NEIGHBOURHOOD: u64 = 16 * 1024 * 1024;
+///
+/// Not for more: what has been read ahead meanwhile would wait behind others' reads for nothing.
+const NEIGHBOURHOOD: u64 = 2 * 1024 * 1024;
 
 /// A file being sent.
 struct Reading<'a> {
@@ -91,7 +94,8 @@ impl Transfer<'_> {
         }
         let connection = writable(connection)?;
         loop {
-            let room = self.room(&connection).await?;
+            // Few may each keep a pipe that is full when the connection has room again: it saves them a wait.
+            let room = if self.turn.are_few() { PIECE } else { self.room(&connection).await? };
             let wanted = self.grant(room).await;
             match self.send_piece(&mut reading, &connection, wanted).await? {
                 Sent::Octets(octets) => self.rate.spend(octets),
@@ -137,7 +141,9 @@ impl Transfer<'_> {
                 self.empty_into(&pipe, connection, octets).await?;
                 Sent::Octets(octets)
             }
-            Ok(Moved::End | Moved::WouldBlock) => Sent::End,
+            Ok(Moved::End) => Sent::End,
+            // An empty pipe takes something: that nothing came says nothing about the file's end.
+            Ok(Moved::WouldBlock) => return Err(file_failed(Errno::AGAIN)),
             Err(error) if cannot_splice(&error) => Sent::Unspliceable,
             Err(error) => return Err(file_error(&error)),
         };
@@ -283,4 +289,24 @@ pub(super) fn cannot_splice(error: &io::Error) -> bool {
 /// `sendfile` does not say whose fault it was; these are never the network's.
 fn is_file_error(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::ISDIR | Errno::BADF | Errno::STALE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_a_place_that_waits_nobody_asks_again_and_memory_never_waits() {
+        let open = |path| Arc::new(OwnedFd::from(std::fs::File::open(path).unwrap()));
+        // A file system that cannot tell.
+        let file = open("/proc/version");
+        let mut reading = Reading::new(&file, 5);
+        assert!(!reading.is_quick(1));
+        assert_eq!(reading.slow_until, 5 + NEIGHBOURHOOD);
+        let memory = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        let memory = Arc::new(memory);
+        let mut reading = Reading::new(&memory, 1 << 40);
+        assert!(reading.is_quick(1 << 20));
+        assert_eq!(reading.slow_until, 0);
+    }
 }

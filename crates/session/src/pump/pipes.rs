@@ -10,9 +10,9 @@ use super::turns::PIECE;
 /// A smaller pipe is slower than the one that `sendfile` has hidden.
 const WORTH_IT: usize = 64 * 1024;
 
-/// How many empty pipes are kept. A transfer has one only while it moves octets, so one would do but for transfers that
-/// wait for a disk. Each takes 1 MiB of the allowance an ordinary user has for the pipes of all processes (64 MiB by
-/// default). When it is used up the kernel gives pipes of one page.
+/// How many empty pipes are kept. Where many transfers run, each has one only while it moves octets; the others are for
+/// those that wait for a disk. Each takes 1 MiB of the allowance an ordinary user has for the pipes of all processes
+/// (64 MiB by default). When it is used up the kernel gives pipes of one page.
 const KEPT: usize = 4;
 
 /// The pipes of one worker.

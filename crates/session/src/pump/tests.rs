@@ -82,6 +82,25 @@ fn a_download_arrives_octet_for_octet_at_every_size() {
 }
 
 #[test]
+fn among_many_a_download_arrives_octet_for_octet_by_what_there_is_room_for() {
+    for (at, length) in [(0, 65_537), (0, 9_000_001), (4_097, 9_000_001)] {
+        let (ours, peer) = connection();
+        let reader = thread::spawn(move || everything(peer));
+        let tools = tools();
+        let others: Vec<_> = (0..8).map(|_| tools.turns.begin(1)).collect();
+        let source = Source::File(Arc::new(file_with(&pattern(length)).into()));
+        let (progress, wish) = (Cell::new(0), Move { at, ..wish(Direction::Download) });
+        let sent = on_the_loop(run(&tools, wish, source, Connection::Clear(ours), None, &progress));
+        assert_eq!((sent, progress.get()), (Outcome::Complete, length as u64 - at));
+        drop(others);
+        assert!(
+            reader.join().unwrap()[..] == pattern(length)[at as usize..],
+            "{length} octets from {at} differ"
+        );
+    }
+}
+
+#[test]
 fn a_restart_marker_skips_what_is_there_and_one_beyond_the_end_sends_nothing() {
     let at = |at| Move { at, ..wish(Direction::Download) };
     assert_eq!(download(at(4), file_with(b"abcdefg")).1, b"efg");

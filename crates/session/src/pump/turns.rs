@@ -15,6 +15,9 @@ const ROUND: usize = 4 * 1024 * 1024;
 /// The most that is moved in one turn, and what a pipe holds: it makes one trip into TCP where `sendfile` makes sixteen.
 pub(super) const PIECE: usize = 1024 * 1024;
 
+/// So many transfers may each keep a pipe while their clients are slow.
+const FEW: usize = 4;
+
 /// Transfers that were granted less than this have every other turn: most files and listings are small.
 const SHORT: usize = PIECE;
 
@@ -153,6 +156,11 @@ impl Turn<'_> {
         self.granted.set(self.granted.get().saturating_add(piece));
         self.last.set(self.turns.0.round.get());
         piece
+    }
+
+    /// Tells whether so few transfers run that each may keep a pipe.
+    pub(super) fn are_few(&self) -> bool {
+        self.turns.0.running.get() <= FEW
     }
 
     /// Tells that so much of what was granted last was not moved: others may have it in the same round.
