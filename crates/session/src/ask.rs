@@ -123,9 +123,7 @@ impl Hands {
         let begin = Instant::now();
         let attempt = match &mut self.connection {
             Some(Connection::Clear(connection)) => pump::send_small(&worker.scratch, wish, file, connection),
-            Some(Connection::Secure(secure)) => {
-                pump::send_small_secure(&worker.scratch, wish, file, secure)
-            }
+            Some(Connection::Secure(secure)) => pump::send_small_secure(&worker.scratch, wish, file, secure),
             None => return None,
         };
         match attempt {
@@ -292,7 +290,9 @@ impl Hands {
             (Answer::Opened { .. } | Answer::OpenedForWriting(_), Some(file)) => {
                 self.source = Some(Source::File(Arc::new(file)));
             }
-            (Answer::Listing { .. } | Answer::Begun, Some(pipe)) => self.source = Some(Source::Listing(Arc::new(pipe))),
+            (Answer::Listing { .. } | Answer::Begun, Some(pipe)) => {
+                self.source = Some(Source::Listing(Arc::new(pipe)));
+            }
             (
                 Answer::Opened { .. } | Answer::OpenedForWriting(_) | Answer::Listing { .. } | Answer::Begun,
                 None,

@@ -60,8 +60,8 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         accept_timeout: seconds(config.limits.accept_timeout),
         connect_timeout: seconds(config.limits.connect_timeout),
         list_missing_is_error: config.wharf.list_missing_is_error,
-        hosts: config.wharf.host_config_dir.is_some(),
-        mode_z: config.wharf.mode_z_enable,
+        hosts: config.extensions.host_config_dir.is_some(),
+        mode_z: config.extensions.mode_z_enable,
         log_protocol: config.log.log_ftp_protocol,
         tls: crate::tls::rules(config, files.has_certificate),
     }
@@ -80,8 +80,8 @@ fn local_rights(config: &Config) -> Rights {
         set_time: write && config.upload.mdtm_write,
         site: true,
         set_mode: write && config.upload.chmod_enable,
-        hash: config.download.download_enable && config.download.hash_enable,
-        link: write && config.upload.symlink_enable,
+        hash: config.download.download_enable && config.extensions.hash_enable,
+        link: write && config.extensions.symlink_enable,
         passive: config.data.pasv_enable,
         active: config.data.port_enable,
     }

@@ -16,13 +16,6 @@ chapter! {
         /// The pattern is that of deny_file. Known to Debian's builds only.
         download_file: text = UNSET, User, NextSession, Same, Done;
 
-        /// Lets clients ask for the hash of a file (HASH, XCRC, XMD5, XSHA256 and others).
-        ///
-        /// A client then checks a transfer without a second one. Hashing costs work: it is done in small pieces
-        /// between other requests, and at most sixteen at a time for each user. The hash of a file that its user
-        /// may write is kept in the extended attribute user.wharf.hash, so that asking again costs nothing.
-        hash_enable: bool = true, User, NextSession, Own, Done;
-
         /// Names that match this pattern cannot be accessed in any way.
         ///
         /// In the pattern `*` stands for any text, `?` for one character, and `{a,b}` for a or b, as in

@@ -33,6 +33,7 @@ chapters! {
     listing: Listing,
     messages: Messages,
     commands: Commands,
+    extensions: Extensions,
     data: Data,
     nat: Nat,
     limits: Limits,

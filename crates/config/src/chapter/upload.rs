@@ -37,14 +37,6 @@ chapter! {
         /// fourteen digits and a blank.
         mdtm_write: bool = true, User, NextSession, Same, Done;
 
-        /// Allows SITE SYMLINK to users who are not anonymous.
-        ///
-        /// The link is written as the way from its own directory to the target, so that it means the same to
-        /// other programs. Needs write_enable. Beware when a web server serves the same files: a link that is
-        /// renamed into another directory may lead out of the user's, and a web server that follows links
-        /// goes there.
-        symlink_enable: bool = false, User, NextSession, Own, Done;
-
         /// Locks files while they are uploaded, and waits for such locks before a download.
         ///
         /// A download of a file that is being uploaded waits until the upload has ended. Turn it off on file

@@ -83,19 +83,6 @@ chapter! {
         /// passive ports that the firewall lets in.
         ccc_enable: bool = false, User, NextSession, Own, Done;
 
-        /// The directory of configurations for several hosts at one address; not set means that there is one host.
-        ///
-        /// A client says which it means (HOST, RFC 7151) before it logs in. The file of the host's name, in lower case, is
-        /// then read over the site's configuration: a banner, roots, and rights of its own. Certificates and sockets
-        /// are the site's. Clients that name no host get the site as it is.
-        host_config_dir: text = UNSET, Main, NextSession, Own, Done;
-
-        /// Lets clients have data compressed on its way (MODE Z).
-        ///
-        /// It saves time on slow lines, for text and listings. It costs the processor many times what a plain
-        /// transfer does, and files are usually compressed already.
-        mode_z_enable: bool = false, User, NextSession, Own, Done;
-
         /// The most entries of a directory that are listed in the order of their names.
         ///
         /// Larger directories are sent in the order of the disk, at once and without being held in memory. When

@@ -39,7 +39,7 @@ fn certificates(config: &Config) -> Option<String> {
     let (tls, wharf) = (&config.tls, &config.wharf);
     let users = wharf.cert_user_file.as_ref().map(|file| {
         let beside = if wharf.cert_user_password { " and password" } else { " alone" };
-        format!("the accounts of {file} log in by certificate{beside}")
+        format!("the accounts of {} log in by certificate{beside}", crate::problem::printable(file))
     });
     let checked = if tls.validate_cert { " that an authority of ca_certs_file vouches for" } else { "" };
     users.or_else(|| tls.require_cert.then(|| format!("clients must have a certificate{checked}")))

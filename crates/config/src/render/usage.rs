@@ -31,7 +31,7 @@ fn synopsis(page: &mut Page) {
     page.heading("Synopsis");
     for line in [
         "`wharfd` [FILE | `-o`NAME=VALUE | `-v`]...",
-        "`wharfd share` DIRECTORY [`--port` N] [`--write`] [`--user` NAME `--password-file` FILE]",
+        "`wharfd share` DIRECTORY [`--port` N] [`--write`] [`--user` NAME `--password-file` FILE] [`--no-tls`]",
         "`wharfd check` FILE...",
         "`wharfd explain` OPTION",
         "`wharfd user` `add`|`passwd`|`list`|`remove` [NAME] [OPTION]...",
@@ -62,7 +62,9 @@ fn commands(page: &mut Page) {
         "share DIRECTORY",
         "Shares a directory from a terminal, without a configuration file and without root. It is read-only \
          unless `--write` is given, and open to anybody who reaches the port unless `--user` and \
-         `--password-file` are given. `--port` names the port to listen on.",
+         `--password-file` are given. `--port` names the port to listen on. Clients that ask for TLS are served \
+         encrypted, unless `--no-tls` is given; the certificate is made at the first start and kept in \
+         $XDG_STATE_HOME/wharf or ~/.local/state/wharf, and its fingerprint is printed.",
     );
     page.entry(
         "check FILE...",

@@ -16,9 +16,9 @@ use wharf_hosts::{Client, Judgement, Name, Rules};
 use wharf_ipc::SessionId;
 use wharf_ipc::link::Link;
 use wharf_ipc::monitor::{Admission, ToWorker};
-use wharf_proto::host::host_name;
 use wharf_os::epoll::Interest;
 use wharf_os::spawn::{Child, Launch};
+use wharf_proto::host::host_name;
 
 use super::files::{self, Files, Version};
 use super::workers::end;
@@ -110,10 +110,11 @@ impl Monitor {
         use std::os::unix::ffi::OsStrExt;
         let site = Arc::clone(&self.settings.config);
         let Some(known) = self.workers.known(worker, session) else { return };
-        let before = Arc::clone(known.before_hosts.get_or_insert_with(|| known.config.clone().unwrap_or(site)));
+        let before =
+            Arc::clone(known.before_hosts.get_or_insert_with(|| known.config.clone().unwrap_or(site)));
         // Security: the worker's word is not taken for the name of a file.
         let file = host_name(name.as_bytes()).and_then(|name| {
-            let directory = before.wharf.host_config_dir.as_ref()?;
+            let directory = before.extensions.host_config_dir.as_ref()?;
             let file = Path::new(std::ffi::OsStr::from_bytes(directory)).join(name);
             file.is_file().then_some(file)
         });

@@ -116,7 +116,7 @@ pub(super) fn rules(config: &Config, class: Class) -> Rules {
         may_remove: other,
         may_set_mode: write && !anonymous && config.upload.chmod_enable,
         may_set_time: other && config.upload.mdtm_write,
-        may_link: write && !anonymous && config.upload.symlink_enable,
+        may_link: write && !anonymous && config.extensions.symlink_enable,
         world_readable_only: anonymous && anon.anon_world_readable_only,
         file_mode: config.upload.file_open_mode & 0o7777,
         delete_broken: config.upload.delete_failed_uploads,
