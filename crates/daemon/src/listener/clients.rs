@@ -19,6 +19,7 @@ use super::control::Place;
 use super::counts::Counts;
 use super::key::Key;
 use super::passive::House;
+use super::proxied::is_for_the_nameless;
 use super::queue::Asked;
 use super::{Listener, TURN, say};
 
@@ -54,9 +55,9 @@ pub(super) struct Session {
     pub(super) local: SocketAddr,
     /// Where its passive ports are.
     pub(super) house: House,
-    admission: Admission,
+    pub(super) admission: Admission,
     /// It came from a proxy that has not said yet for whom.
-    is_nameless: bool,
+    pub(super) is_nameless: bool,
 }
 
 /// A connection on its way to a worker.
@@ -85,15 +86,14 @@ pub(super) fn peer_address(peer: SocketAddr) -> IpAddr {
 }
 
 impl Listener {
-    pub(super) fn accept_clients(&mut self, number: u32) {
-        for _ in 0..TURN {
-            let Some(control) = self.controls.find(number) else { return };
-            let house = House::from(control.bound);
-            match socket::accept(&control.socket) {
-                Ok(Some((connection, peer))) => self.receive_client(connection, peer, house),
-                Ok(None) => return,
-                Err(error) => return self.rest(Key::Control(number), &error),
-            }
+    /// Takes one client in. The poller says so again when there are more; a look that finds nothing would cost as much.
+    pub(super) fn accept_client(&mut self, number: u32) {
+        let Some(control) = self.controls.find(number) else { return };
+        let house = House::from(control.bound);
+        match socket::accept(&control.socket) {
+            Ok(Some((connection, peer))) => self.receive_client(connection, peer, house),
+            Ok(None) => {}
+            Err(error) => self.rest(Key::Control(number), &error),
         }
     }
 
@@ -182,35 +182,8 @@ impl Listener {
     }
 
     /// How many clients there are, with one of whom this is said.
-    fn clients_with(&self, admission: Admission) -> u32 {
+    pub(super) fn clients_with(&self, admission: Admission) -> u32 {
         self.counts.total() + u32::from(admission != Admission::Welcome)
-    }
-
-    /// Whether connections from there begin with a header of the PROXY protocol.
-    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|network| network.contains(address))
-    }
-
-    /// Judges a client whom its proxy has named; from here on the session is that client's.
-    // Security: only a connection from a proxy's address has a name to learn, and learns it once. A worker in the wrong
-    // hands can name anybody there, as the proxy could.
-    fn learn_peer(&mut self, number: u32, id: SessionId, named: Option<SocketAddr>) {
-        let (max_clients, max_per_ip) = (self.config.limits.max_clients, self.config.limits.max_per_ip);
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.is_nameless) else {
-            say(&format!("worker {number} named the peer of a session that has one and is given up"));
-            return self.lose_worker(number);
-        };
-        session.is_nameless = false;
-        if let Some(peer) = named
-            && session.admission == Admission::Welcome
-        {
-            self.counts.leave(peer_address(session.peer));
-            session.admission = self.counts.admit(peer_address(peer), max_clients, max_per_ip);
-            session.peer = socket::canonical(peer);
-        }
-        let admission = session.admission;
-        let clients = self.clients_with(admission);
-        self.tell_worker(number, ToWorker::Judged { session: id, admission, clients }, None);
     }
 
     pub(super) fn welcome_worker(&mut self, number: u32, link: Link<ToWorker, FromWorker>) {
@@ -358,11 +331,6 @@ impl Listener {
             worker.has_served = true;
         }
     }
-}
-
-/// What may be said of a session whose peer is not known yet.
-fn is_for_the_nameless(message: &FromWorker) -> bool {
-    matches!(message, FromWorker::Proxied { .. } | FromWorker::Ended { .. } | FromWorker::Introduce { .. })
 }
 
 /// Who is at the other end of a control connection, which of our addresses it has, and where passive ports are then.

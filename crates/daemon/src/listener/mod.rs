@@ -7,7 +7,7 @@
 //! | | |
 //! |---|---|
 //! | what clients call | `control.rs` |
-//! | admission and the choice of a worker | `clients.rs`, `counts.rs` |
+//! | admission and the choice of a worker | `clients.rs`, `counts.rs`, `proxied.rs` |
 //! | data connections | `transfers.rs`, `passive.rs`, `queue.rs`, `undecided.rs`, `dial.rs` |
 //! | giving up rights | `confine.rs` |
 
@@ -18,6 +18,7 @@ mod counts;
 mod dial;
 mod key;
 mod passive;
+mod proxied;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -188,7 +189,7 @@ impl Listener {
         match Key::from_number(event.key) {
             Some(Key::Monitor) => return self.hear_monitor(event),
             Some(Key::Worker(worker)) => self.hear_worker(worker, event),
-            Some(Key::Control(number)) => self.accept_clients(number),
+            Some(Key::Control(number)) => self.accept_client(number),
             Some(Key::Passive(number)) => self.accept_data(number),
             Some(Key::Dial(session)) => self.finish_dial(session),
             None => {}

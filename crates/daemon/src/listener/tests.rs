@@ -70,7 +70,8 @@ impl House {
     /// A client from this address, and what its worker was told.
     fn client(&self, worker: &Channel, from: u8) -> (TcpStream, SessionId, Admission, u32) {
         let stream = self.call(from);
-        let (ToWorker::Accepted { session, peer, local, admission, clients, .. }, Some(_)) = hear(worker) else {
+        let (ToWorker::Accepted { session, peer, local, admission, clients, .. }, Some(_)) = hear(worker)
+        else {
             panic!("no client came")
         };
         assert_eq!(peer, stream.local_addr().unwrap());
