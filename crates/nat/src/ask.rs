@@ -20,6 +20,9 @@ const PCP_WAITS: &[u64] = &[1000, 2000, 2000];
 const NAT_PMP_WAITS: &[u64] = &[250, 500, 1000, 2000];
 const STUN_WAITS: &[u64] = &[500, 1000, 2000];
 
+/// How long an answer is looked for behind the word that nobody listens.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
 /// How long devices get to answer a search; the search asks for a second.
 const SEARCH: Duration = Duration::from_millis(1500);
 
@@ -91,21 +94,37 @@ impl Router {
 }
 
 /// Sends a datagram and again, until something comes that is an answer.
+///
+/// That nobody listens there is heard for one sending while the answer to another may lie in the queue behind it.
 fn exchange<T>(
     socket: &UdpSocket,
     waits: &[u64],
     request: &[u8],
     read: impl Fn(&[u8]) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
+    let is_refusal = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     let mut buffer = [0; 2048];
     for wait in waits {
-        socket.send(request)?;
-        let end = Instant::now() + Duration::from_millis(*wait);
-        while let Some(message) = receive(socket, &mut buffer, end)? {
-            match read(message) {
-                Err(Fault::Malformed(_)) => {}
-                answer => return answer,
+        match socket.send(request) {
+            Err(error) if !is_refusal(&error) => return Err(error.into()),
+            _ => {}
+        }
+        let (mut end, mut is_refused) = (Instant::now() + Duration::from_millis(*wait), false);
+        loop {
+            match receive(socket, &mut buffer, end) {
+                Ok(Some(message)) => match read(message) {
+                    Err(Fault::Malformed(_)) => {}
+                    answer => return answer,
+                },
+                Ok(None) => break,
+                Err(error) if is_refusal(&error) && !is_refused => {
+                    (end, is_refused) = (Instant::now() + LAST_LOOK, true);
+                }
+                Err(error) => return Err(error.into()),
             }
+        }
+        if is_refused {
+            return Err(Fault::Network(io::ErrorKind::ConnectionRefused));
         }
     }
     Err(Fault::Silent)

@@ -45,6 +45,14 @@ fn a_stun_answer_is_waited_for_past_packets_that_are_none() {
 }
 
 #[test]
+fn where_nobody_listens_is_heard_at_once() {
+    let address = v4(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap());
+    let began = Instant::now();
+    assert_eq!(stun(address), Err(Fault::Network(std::io::ErrorKind::ConnectionRefused)));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
 fn a_stun_answer_over_tcp_may_come_octet_by_octet() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = v4(listener.local_addr().unwrap());

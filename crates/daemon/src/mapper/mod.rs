@@ -1,9 +1,10 @@
 //! The mapper role: the only process that speaks to the router in front, and to the STUN server.
 //!
 //! It runs as nobody, in a root without files, takes no connection, and tells the monitor numbers. When which port is
-//! asked for, and what a silence means, is in `work.rs`; the protocols are the room `nat`. What to ask for is the
-//! monitor's decision.
+//! asked for, and what a silence means, is in `work.rs`; how it is asked by each protocol is in `way.rs`; the protocols
+//! are the room `nat`. What to ask for is the monitor's decision.
 
+mod way;
 mod work;
 
 use std::io;

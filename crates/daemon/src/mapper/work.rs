@@ -5,13 +5,15 @@
 //! that is permitted: it may have been exchanged for another.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use wharf_ipc::mapper::{MOST_PORTS, Mapping, Protocol, Report, Wish};
-use wharf_nat::ask::{self, Gateway, Router};
+use wharf_nat::ask::{Gateway, Router};
 use wharf_nat::epoch::Epoch;
 use wharf_nat::{Fault, pcp};
+
+use super::way::{Grant, Way, is_about_the_port, stun};
 
 /// How often a router is asked whether it still knows us.
 const CHECK: Duration = Duration::from_secs(60);
@@ -55,20 +57,6 @@ pub(super) struct Work {
     /// A wish was not carried out to its end yet.
     is_new: bool,
     report: Report,
-}
-
-/// How a router is spoken to.
-enum Way {
-    Pcp(Router),
-    NatPmp(Router),
-    Upnp(Gateway),
-}
-
-/// What a router grants: for how many seconds, its clock if it tells it, its address outside if it tells that too.
-struct Grant {
-    lifetime: u32,
-    epoch: Option<u32>,
-    address: Option<Ipv4Addr>,
 }
 
 impl Default for Work {
@@ -213,13 +201,9 @@ impl Work {
     }
 
     fn try_way(&mut self, protocol: Protocol, gateway: Ipv4Addr) -> Result<(), Fault> {
-        let way = match protocol {
-            Protocol::Pcp => Way::Pcp(Router::at(gateway)?),
-            Protocol::NatPmp => Way::NatPmp(Router::at(gateway)?),
-            Protocol::Upnp => Way::Upnp(Gateway::find(gateway)?),
-        };
+        let way = Way::find(protocol, gateway)?;
         let Some(first) = self.wish.ports.first().copied() else { return Ok(()) };
-        let granted = self.ask(&way, first, self.wish.lifetime);
+        let granted = way.ask(first, self.wish.lifetime, self.wish.nonce);
         match granted {
             Err(fault) if !is_about_the_port(protocol, &fault) => Err(fault),
             granted => {
@@ -237,7 +221,7 @@ impl Work {
 
     fn map(&mut self, port: u16) {
         let Some(way) = self.way.take() else { return };
-        let granted = self.ask(&way, port, self.wish.lifetime);
+        let granted = way.ask(port, self.wish.lifetime, self.wish.nonce);
         self.way = Some(way);
         self.keep(port, granted);
     }
@@ -272,41 +256,6 @@ impl Work {
                 self.held.remove(&port);
                 self.refused.insert(port, Instant::now() + CHECK);
                 self.report.trouble = Some(fault.to_string());
-            }
-        }
-    }
-
-    /// Asks for one port. Another number outside is of no use: FTP tells clients the number inside.
-    fn ask(&self, way: &Way, port: u16, lifetime: u32) -> Result<Grant, Fault> {
-        let elsewhere = |external: u16| Fault::Refused {
-            code: 11,
-            reason: format!(
-                "port {port} is taken outside; the router offers {external}, which no client would find"
-            ),
-        };
-        match way {
-            Way::Pcp(router) => {
-                let mapped = router.map_by_pcp(port, lifetime, self.wish.nonce)?;
-                if lifetime > 0 && mapped.external != port {
-                    let _ = router.map_by_pcp(port, 0, self.wish.nonce);
-                    return Err(elsewhere(mapped.external));
-                }
-                Ok(Grant { lifetime: mapped.lifetime, epoch: Some(mapped.epoch), address: mapped.address })
-            }
-            Way::NatPmp(router) => {
-                let mapped = router.map_by_natpmp(port, lifetime)?;
-                if lifetime > 0 && mapped.external != port {
-                    let _ = router.map_by_natpmp(port, 0);
-                    return Err(elsewhere(mapped.external));
-                }
-                Ok(Grant { lifetime: mapped.lifetime, epoch: Some(mapped.epoch), address: None })
-            }
-            Way::Upnp(gateway) if lifetime == 0 => {
-                gateway.withdraw(port)?;
-                Ok(Grant { lifetime, epoch: None, address: None })
-            }
-            Way::Upnp(gateway) => {
-                Ok(Grant { lifetime: gateway.map(port, lifetime)?, epoch: None, address: None })
             }
         }
     }
@@ -461,28 +410,8 @@ impl Work {
         self.held.remove(&port);
         if let Some(way) = &self.way {
             // A router that says no, or nothing, forgets it by itself in time.
-            let _ = self.ask(way, port, 0);
+            let _ = way.ask(port, 0, self.wish.nonce);
         }
-    }
-}
-
-impl Way {
-    fn client(&self) -> Ipv4Addr {
-        match self {
-            Self::Pcp(router) | Self::NatPmp(router) => router.client(),
-            Self::Upnp(gateway) => gateway.client(),
-        }
-    }
-}
-
-/// A no that another protocol would hear as well: the way is right, the port is not to be had.
-fn is_about_the_port(protocol: Protocol, fault: &Fault) -> bool {
-    let Fault::Refused { code, .. } = fault else { return false };
-    match protocol {
-        Protocol::Pcp => matches!(code, 2 | 7 | 8 | 10 | 11),
-        Protocol::NatPmp => matches!(code, 2..=4 | 11),
-        // It was found and has answered.
-        Protocol::Upnp => true,
     }
 }
 
@@ -490,10 +419,6 @@ fn listen() -> Option<UdpSocket> {
     let ear = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ANNOUNCEMENTS)).ok()?;
     ear.set_nonblocking(true).ok()?;
     Some(ear)
-}
-
-fn stun(server: SocketAddrV4) -> Result<Ipv4Addr, Fault> {
-    ask::stun(server).or_else(|fault| ask::stun_over_tcp(server).map_err(|_| fault))
 }
 
 #[cfg(test)]
@@ -511,14 +436,5 @@ mod tests {
         assert_eq!(work.report().refused, [21]);
         assert!(work.report().trouble.as_ref().unwrap().contains("no default route"));
         assert!(work.due().unwrap() > Instant::now() + AGAIN / 2);
-    }
-
-    #[test]
-    fn a_refused_port_is_no_reason_to_try_another_protocol() {
-        let refused = |code| Fault::Refused { code, reason: String::new() };
-        assert!(is_about_the_port(Protocol::Pcp, &refused(11)));
-        assert!(!is_about_the_port(Protocol::Pcp, &refused(1)));
-        assert!(!is_about_the_port(Protocol::NatPmp, &Fault::Silent));
-        assert!(is_about_the_port(Protocol::Upnp, &refused(718)));
     }
 }

@@ -4,10 +4,12 @@
 //! Two things can be meant by it: a host name in `pasv_address`, and what `pasv_address=auto` finds out. Names are looked
 //! up by a resolver each, the router and the STUN server are asked by the mapper. Nobody waits for either.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_ipc::link::Link;
@@ -50,6 +52,8 @@ pub(super) struct Outside {
     /// Only looking up that was planned since the last reload counts.
     generation: u64,
     warned: HashSet<(Ipv4Addr, &'static str)>,
+    /// Where the state is written for `wharfd status`, decided at the start.
+    pub(super) status_file: OnceCell<Option<PathBuf>>,
 }
 
 /// A name that is being looked up.
@@ -295,6 +299,12 @@ fn news(before: &Report, now: &Report) -> Vec<String> {
         let ports = surroundings::ports(&now.refused);
         sentences.push(format!("warning: the router does not forward {ports}: {why}"));
     }
+    let is_found = now.by_router.or(now.by_stun).is_some();
+    if now.refused.is_empty() && !is_found && now.trouble != before.trouble {
+        let told =
+            now.trouble.as_ref().map(|why| format!("warning: the address outside is not known: {why}"));
+        sentences.extend(told);
+    }
     if now.stun_trouble != before.stun_trouble {
         let told = now.stun_trouble.as_ref().map(|why| format!("warning: the STUN server {why}"));
         sentences.extend(told);
@@ -322,6 +332,10 @@ mod tests {
         assert!(news(&mapped, &mapped).is_empty());
         let carrier = Report { by_router: Some(Ipv4Addr::new(100, 64, 0, 9)), ..mapped.clone() };
         assert!(news(&mapped, &carrier)[0].contains("no public one"));
+        let silent = Report { trouble: Some("no answer".into()), ..Report::default() };
+        let told = news(&Report::default(), &silent);
+        assert_eq!(told, ["warning: the address outside is not known: no answer"]);
+        assert!(news(&silent, &silent).is_empty());
     }
 
     #[test]

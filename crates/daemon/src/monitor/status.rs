@@ -56,7 +56,7 @@ pub fn show(path: &Path) -> Result<String, String> {
 impl Monitor {
     /// Writes the file anew, in one step. Trouble with it is told and stops nothing.
     pub(super) fn write_status(&mut self) {
-        let Some(path) = path(&self.settings.config).filter(|_| self.end.is_none()) else { return };
+        let Some(path) = self.status_file().filter(|_| self.end.is_none()) else { return };
         let text = self.status();
         let mut new = path.clone().into_os_string();
         new.push(".new");
@@ -73,9 +73,14 @@ impl Monitor {
 
     /// Takes the file away at the end.
     pub(super) fn remove_status(&self) {
-        if let Some(path) = path(&self.settings.config) {
+        if let Some(path) = self.status_file() {
             let _ = std::fs::remove_file(path);
         }
+    }
+
+    /// What a reload says of it counts at the next start only: the file that was written is the one to take away.
+    fn status_file(&self) -> Option<PathBuf> {
+        self.outside.status_file.get_or_init(|| path(&self.settings.config)).clone()
     }
 
     fn status(&self) -> String {

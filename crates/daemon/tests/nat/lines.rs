@@ -1,6 +1,6 @@
 //! Long and bad lines: speed beside vsftpd's, silence, a cut, a client that is switched off.
 //!
-//! The line is made of two devices and a program between them (`line.py`): 50 ms each way, one packet in a hundred lost.
+//! The line is made of two devices and a program between them (`line.py`): 50 ms each way, one packet of data in a hundred lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -76,7 +76,7 @@ fn one_stream_is_as_fast_as_vsftpds_on_a_long_bad_line() {
     let Some(mut line) = Line::build("50", "1") else { return };
     let (account, site) = line.net.site_at("home", NEAR, &["listen_port=2121"]);
     let file = site.public().join("big");
-    std::fs::write(&file, octets(1 << 20)).unwrap();
+    std::fs::write(&file, octets(3 << 20)).unwrap();
     account.own(&file);
     let config = line.place.path().join("vsftpd.conf");
     let text = format!(
@@ -92,14 +92,14 @@ fn one_stream_is_as_fast_as_vsftpds_on_a_long_bad_line() {
     let there: std::net::SocketAddr = format!("{NEAR}:2221").parse().unwrap();
     until("vsftpd listens", || line.net.inside("home", || std::net::TcpStream::connect(there)).is_ok());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    for _ in 0..4 {
         ours.push(seconds(&line, &format!("ftp://{NEAR}:2121/big")));
         theirs.push(seconds(&line, &format!("ftp://{NEAR}:2221/big")));
     }
     let sum = |times: &[f64]| times.iter().sum::<f64>();
-    eprintln!("1 MiB, 100 ms, 1 % lost: ours {ours:.2?} s, vsftpd's {theirs:.2?} s");
-    // Chance decides which packets are lost; what is measured is that nothing of ours stands in the way.
-    assert!(sum(&ours) < sum(&theirs) * 1.5, "ours {ours:?}, vsftpd's {theirs:?}");
+    eprintln!("3 MiB, 100 ms, 1 % lost: ours {ours:.2?} s, vsftpd's {theirs:.2?} s");
+    // Both meet the same losses. What is left to chance is the machine the test runs on.
+    assert!(sum(&ours) < sum(&theirs) * 1.3, "ours {ours:?}, vsftpd's {theirs:?}");
     drop(site);
 }
 

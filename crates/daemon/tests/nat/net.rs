@@ -1,7 +1,6 @@
 //! The Internet, a router and a home, as namespaces of the network that end with the test.
 
 use std::fs::File;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -265,14 +264,18 @@ fn try_ip(arguments: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// A STUN server for one question (RFC 8489): it tells the asker's address, as it sees it.
+/// A STUN server (RFC 8489) that tells askers their addresses as it sees them, until nobody asks any more.
 pub(crate) fn answer_stun(socket: &std::net::UdpSocket) {
+    let patience = std::time::Duration::from_secs(wharf_testkit::PATIENCE);
+    socket.set_read_timeout(Some(patience)).unwrap();
     let mut question = [0; 100];
-    let Ok((_, SocketAddr::V4(asker))) = socket.recv_from(&mut question) else { return };
-    let mut answer = vec![0x01, 0x01, 0, 12];
-    answer.write_all(&question[4..20]).unwrap();
-    answer.write_all(&[0, 0x20, 0, 8, 0, 1]).unwrap();
-    answer.write_all(&(asker.port() ^ 0x2112).to_be_bytes()).unwrap();
-    answer.write_all(&(u32::from(*asker.ip()) ^ 0x2112_a442).to_be_bytes()).unwrap();
-    socket.send_to(&answer, asker).unwrap();
+    while let Ok((_, SocketAddr::V4(asker))) = socket.recv_from(&mut question) {
+        let mut answer = vec![0x01, 0x01, 0, 12];
+        answer.extend(&question[4..20]);
+        answer.extend([0, 0x20, 0, 8, 0, 1]);
+        answer.extend((asker.port() ^ 0x2112).to_be_bytes());
+        answer.extend((u32::from(*asker.ip()) ^ 0x2112_a442).to_be_bytes());
+        socket.send_to(&answer, asker).unwrap();
+        socket.set_read_timeout(Some(patience / 10)).unwrap();
+    }
 }
