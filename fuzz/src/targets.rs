@@ -164,7 +164,10 @@ fn hosts(octets: &[u8]) {
     let (allow, deny) = halves(octets);
     let place = Path::new("hosts");
     let text = |octets| wharf_hosts::Text { path: place, octets };
-    let Ok(rules) = wharf_hosts::Rules::parse("vsftpd", text(allow), text(deny), |_| Ok(None)) else { return };
-    let client = wharf_hosts::Client { address: ([192, 0, 2, 7], 0).into(), name: wharf_hosts::Name::Unknown };
+    let Ok(rules) = wharf_hosts::Rules::parse("vsftpd", text(allow), text(deny), |_| Ok(None)) else {
+        return;
+    };
+    let client =
+        wharf_hosts::Client { address: ([192, 0, 2, 7], 0).into(), name: wharf_hosts::Name::Unknown };
     let _ = (rules.remarks(), rules.judge(&client, ([192, 0, 2, 1], 21).into()));
 }
