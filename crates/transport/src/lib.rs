@@ -16,6 +16,7 @@
 mod certificates;
 mod channel;
 mod client_certificate;
+mod cut;
 mod fault;
 mod greeting;
 mod hello;
