@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wharf_names::Charset;
 use wharf_proto::entry::Time;
 use wharf_proto::ftp::address::{parse_eprt, parse_port};
 use wharf_proto::ftp::client::features::Features;
@@ -10,7 +11,6 @@ use wharf_proto::ftp::client::reply;
 use wharf_proto::ftp::command::Command;
 use wharf_proto::ftp::line::{Decoder, Line};
 use wharf_proto::ftp::listing::read::Reader;
-use wharf_proto::names::{self, Charset};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::pattern;
 
@@ -143,13 +143,13 @@ fn charsets(octets: &[u8]) {
     let disk = charset.to_disk(name);
     let slashes = |octets: &[u8]| octets.iter().filter(|octet| matches!(octet, b'/' | 0 | b'\n')).count();
     assert!(slashes(&disk) <= slashes(name), "no separator appears");
-    let _ = names::guess([name], Some("kr"));
+    let _ = wharf_names::guess([name], Some("kr"));
 }
 
 fn spellings(octets: &[u8]) {
-    let composed = names::composed(octets);
-    assert_eq!(names::composed(&composed), composed);
-    assert!(names::same_name(octets, &names::decomposed(octets)));
+    let composed = wharf_names::composed(octets);
+    assert_eq!(wharf_names::composed(&composed), composed);
+    assert!(wharf_names::same_name(octets, &wharf_names::decomposed(octets)));
 }
 
 fn config(octets: &[u8]) {

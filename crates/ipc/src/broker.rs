@@ -71,6 +71,10 @@ pub struct Rules {
     pub lock: bool,
     /// A new name for STOU gets a random ending rather than a counter when it is taken (`better_stou`).
     pub random_unique: bool,
+    /// New names have their letters whole, and names are found in either spelling of Unicode (`normalize`).
+    pub composes_names: bool,
+    /// The charset of names that are no UTF-8 (`disk_charset`).
+    pub disk_charset: Option<serde_bytes::ByteBuf>,
     /// Names that may not be touched (`deny_file`), in the pattern language of `wharf_proto::pattern`.
     pub deny: Option<serde_bytes::ByteBuf>,
     /// Names left out of listings (`hide_file`).

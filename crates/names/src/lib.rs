@@ -7,13 +7,17 @@
 //! | | |
 //! |---|---|
 //! | a client's charset | `charset.rs` |
+//! | what one client is told | `translation.rs` |
 //! | which charset octets are written in | `guess.rs` |
 //! | one name in several spellings of Unicode | `spelling.rs` |
+#![forbid(unsafe_code)]
 
 mod charset;
 mod guess;
 mod spelling;
+mod translation;
 
 pub use charset::{BadCharset, Charset};
 pub use guess::{guess, looks_foreign};
 pub use spelling::{composed, decomposed, same_name};
+pub use translation::Translation;

@@ -9,7 +9,6 @@ pub mod entry;
 pub mod failure;
 pub mod ftp;
 pub mod host;
-pub mod names;
 pub mod path;
 pub mod pattern;
 pub mod scope;

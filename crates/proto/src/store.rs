@@ -56,6 +56,52 @@ pub enum Request {
     OpenPart(VirtualPath, Part),
 }
 
+impl Request {
+    /// Shows every pathname of the request to a function that may spell it anew.
+    pub fn each_path(&mut self, spell: &mut dyn FnMut(&mut VirtualPath)) {
+        match self {
+            Self::Enter(path) | Self::OpenRead(path) | Self::Room(path) | Self::OpenPart(path, _) => {
+                spell(path)
+            }
+            Self::Look { path, .. } | Self::OpenWrite { path, .. } => spell(path),
+            Self::List(list) => spell(&mut list.path),
+            Self::Change(change) => change.each_path(spell),
+            Self::Begin(task) => task.each_path(spell),
+            Self::Finish(_) | Self::Home { .. } => {}
+        }
+    }
+}
+
+impl Task {
+    fn each_path(&mut self, spell: &mut dyn FnMut(&mut VirtualPath)) {
+        match self {
+            Self::Hash { path, .. } | Self::RemoveTree(path) | Self::Measure(path) => spell(path),
+            Self::Copy { from, to, .. } => [from, to].into_iter().for_each(spell),
+            Self::Join { whole, parts, .. } => {
+                spell(whole);
+                parts.iter_mut().for_each(spell);
+            }
+        }
+    }
+}
+
+impl Change {
+    fn each_path(&mut self, spell: &mut dyn FnMut(&mut VirtualPath)) {
+        match self {
+            Self::MakeDirectory { path, .. }
+            | Self::RemoveDirectory(path)
+            | Self::Delete(path)
+            | Self::SetMode { path, .. }
+            | Self::SetModified { path, .. }
+            | Self::SetTimes { path, .. }
+            | Self::SetGroup { path, .. }
+            | Self::MakeDirectories { path, .. } => spell(path),
+            Self::Rename { from, to } => [from, to].into_iter().for_each(spell),
+            Self::MakeLink { target, link } => [target, link].into_iter().for_each(spell),
+        }
+    }
+}
+
 /// Work that takes as long as files are large; it is done in pieces, between other requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {

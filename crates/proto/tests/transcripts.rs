@@ -99,6 +99,13 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
             let rights = &mut rules.anonymous_rights;
             (rights.overwrite, rights.append, rights.remove) = (true, true, true);
         }
+        "charset" => {
+            rules.names.charset = wharf_names::Charset::named(&String::from_utf8_lossy(&value)).unwrap()
+        }
+        "charset-guessed" => {
+            rules.names.is_guessed = true;
+            rules.names.country = Some(String::from_utf8(value).unwrap());
+        }
         "mode-z" => rules.mode_z = true,
         "tilde-user" => rules.tilde_user = true,
         "change-owner" => rules.change_owner = true,

@@ -515,6 +515,13 @@ fn transfer<'a>(
     let (source, connection) = (hands.source.take(), hands.connection.take());
     Box::pin(async move {
         let (Some(source), Some(connection)) = (source, connection) else { return Outcome::NetworkFailed };
+        let source = match source {
+            Source::Listing(pipe) if !wish.names.is_none() => match pump::translated(pipe, wish.names) {
+                Ok(pipe) => Source::Listing(pipe),
+                Err(_) => return Outcome::FileFailed(Failure::TooMany),
+            },
+            source => source,
+        };
         match level {
             None => pump::run(&worker.tools, wish, source, connection, stall, &progress).await,
             Some(level) => {

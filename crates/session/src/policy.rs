@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bstr::BString;
-use wharf_config::Config;
+use wharf_config::{ClientCharset, Config};
+use wharf_names::Charset;
 use wharf_proto::ftp::server::announce::{Announce, Network, Otherwise};
-use wharf_proto::ftp::server::policy::{Banner, Policy, Rights, UserList};
+use wharf_proto::ftp::server::policy::{Banner, Names, Policy, Rights, UserList};
 
 /// What a policy is made of besides the configuration itself: files that only the monitor can open.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Files {
 /// The rules of a site, or of one user of it.
 pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
     Policy {
+        names: names(config),
         banner: banner(config, files),
         anonymous: config.anonymous.anonymous_enable,
         local: config.access.local_enable,
@@ -65,6 +67,16 @@ pub(crate) fn policy(config: &Config, files: &Files) -> Policy {
         log_protocol: config.log.log_ftp_protocol,
         tls: crate::tls::rules(config, files.has_certificate),
     }
+}
+
+/// A charset that is not known was refused when the configuration was checked; a user's file falls back to UTF-8.
+fn names(config: &Config) -> Names {
+    let (charset, is_guessed) = match config.client_charset() {
+        Ok(ClientCharset::Fixed(charset)) => (charset, false),
+        Ok(ClientCharset::Guessed) => (Charset::UTF_8, true),
+        Err(_) => (Charset::UTF_8, false),
+    };
+    Names { charset, disk: config.disk_charset(), is_guessed, country: config.charset_country() }
 }
 
 fn local_rights(config: &Config) -> Rights {

@@ -31,6 +31,7 @@ chapters! {
     upload: Upload,
     download: Download,
     listing: Listing,
+    names: Names,
     messages: Messages,
     commands: Commands,
     extensions: Extensions,

@@ -19,6 +19,13 @@ chapter! {
         /// and time for each connection.
         isolate_sessions: bool = false, Main, Restart, Own, Done;
 
+        /// Descriptors that listen already when the server starts, as NUMBER or NUMBER:data,….
+        ///
+        /// For supervisors that open sockets and hand them over. `3` is where clients call, `4:data` is a passive port.
+        /// These sockets are used instead of listen_address, listen_port and the range of passive ports, and listen may be
+        /// off. Not set means the sockets that systemd's socket activation tells of, if there are any.
+        listen_fds: list = UNSET, Main, Restart, Own, Done;
+
         /// The seconds that running transfers get to end when the server is told to stop.
         ///
         /// At SIGTERM nobody new is let in, idle sessions end at once, and transfers are broken off after

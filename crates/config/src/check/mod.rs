@@ -10,6 +10,7 @@ mod guests;
 mod limits;
 mod logins;
 mod logs;
+mod names;
 mod nat;
 mod network;
 mod order;
@@ -34,8 +35,9 @@ pub(crate) use unset::left_out;
 /// A rule: looks at a configuration and finds a problem, or none.
 type Rule = fn(&Config) -> Option<Problem>;
 
-const ALL_RULES: [&[Rule]; 12] = [
+const ALL_RULES: [&[Rule]; 13] = [
     network::RULES,
+    names::RULES,
     nat::RULES,
     limits::RULES,
     logins::RULES,

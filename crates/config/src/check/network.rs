@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 pub(super) const RULES: &[Rule] = &[
     nothing_listens,
+    a_descriptor_is_none,
     the_protocol_is_turned_off,
     the_ipv4_address_is_bad,
     the_ipv6_address_is_bad,
@@ -31,10 +32,20 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn nothing_listens(config: &Config) -> Option<Problem> {
-    (!config.listen.listen && !config.listen.listen_ipv6).then(|| {
+    let is_handed = config.listen_fds().is_ok_and(|all| all.iter().any(|one| !one.is_data));
+    (!is_handed && !config.listen.listen && !config.listen.listen_ipv6).then(|| {
         Problem::note("nothing listens: one client is served, whose connection is the standard input (inetd)")
             .suggest("to serve by itself, set listen=YES or listen_ipv6=YES, or both")
     })
+}
+
+fn a_descriptor_is_none(config: &Config) -> Option<Problem> {
+    let bad = config.listen_fds().err()?;
+    Some(
+        Problem::error(format!("bad listen_fds: {bad}"))
+            .quote(line(config, "listen_fds"))
+            .suggest("write numbers from 3 on, each once, for instance 3,4:data"),
+    )
 }
 
 fn the_protocol_is_turned_off(config: &Config) -> Option<Problem> {

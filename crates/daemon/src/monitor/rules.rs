@@ -122,6 +122,8 @@ pub(super) fn rules(config: &Config, class: Class) -> Rules {
         delete_broken: config.upload.delete_failed_uploads,
         lock: config.upload.lock_upload_files,
         random_unique: config.upload.better_stou,
+        composes_names: config.composes_names(),
+        disk_charset: config.disk_charset().map(|charset| charset.name().as_bytes().to_vec().into()),
         deny: pattern(config.download.deny_file.as_ref()),
         hide: pattern(config.listing.hide_file.as_ref()),
         show_dot_files: config.listing.force_dot_files,

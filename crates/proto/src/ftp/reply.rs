@@ -5,6 +5,8 @@
 
 mod korean;
 
+use wharf_names::Translation;
+
 macro_rules! replies {
     (
         single { $($(#[$doc:meta])* $name:ident $(($($field:ident: $type:ty),+))? = $code:literal $text:literal;)* }
@@ -71,7 +73,7 @@ replies! {
         ModeZOk = 200 "Mode set to Z.";
         ModeZLevel(level: u16) = 200 "MODE Z LEVEL set to {}.";
         AlwaysUtf8 = 200 "Always in UTF8 mode.";
-        Utf8Off = 200 "Names travel as they are stored.";
+        Utf8Off = 200 "UTF8 mode is off.";
         LanguageIs = 200 "Replies are in English.";
         MlstOptions(facts: Vec<u8>) = 200 "MLST OPTS {}";
         PbszSet = 200 "PBSZ set to 0.";
@@ -293,9 +295,12 @@ impl Reply {
     }
 
     /// Appends the reply to what is sent.
-    pub fn encode(&self, out: &mut Vec<u8>, language: Language) {
+    pub fn encode(&self, out: &mut Vec<u8>, language: Language, names: Translation) {
+        let mut wire = Vec::new();
         for line in self.shown(language) {
-            for octet in line {
+            wire.clear();
+            names.push(&mut wire, &line);
+            for &octet in &wire {
                 // Telnet's IAC is doubled on the control connection (RFC 959 §4.1.3 by way of RFC 854).
                 out.extend(core::iter::repeat_n(octet, if octet == 255 { 2 } else { 1 }));
             }
@@ -431,7 +436,7 @@ mod tests {
 
     fn wire(reply: &Reply) -> Vec<u8> {
         let mut out = Vec::new();
-        reply.encode(&mut out, Language::English);
+        reply.encode(&mut out, Language::English, Translation::NONE);
         out
     }
 
@@ -494,7 +499,7 @@ mod tests {
         assert_eq!(Language::tagged(b"tlh"), None);
         let korean = |reply: &Reply| {
             let mut out = Vec::new();
-            reply.encode(&mut out, Language::Korean);
+            reply.encode(&mut out, Language::Korean, Translation::NONE);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(korean(&Reply::NoSpace), "452 저장 공간이 부족합니다.\r\n");

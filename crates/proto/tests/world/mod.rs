@@ -57,6 +57,7 @@ pub(crate) fn policy() -> Policy {
         banner: Banner::Line(b"(Wharf)".to_vec()),
         anonymous: true,
         local: true,
+        names: wharf_proto::ftp::server::policy::Names::default(),
         anonymous_without_password: false,
         user_list: None,
         refusal_delay: Duration::ZERO,

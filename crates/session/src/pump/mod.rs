@@ -5,12 +5,14 @@
 //! | lines that change, and sources that cannot be spliced | [`copy`] |
 //! | what TLS changes | [`secure`] |
 //! | what MODE Z compresses | [`deflate`] |
+//! | names in other charsets | [`charset`] |
 //! | not faster than | [`rate`] |
 //! | not at the cost of others | [`turns`] |
 //!
 //! A transfer is a future; dropping it ends it. What it moved so far stands in its progress.
 
 mod buffers;
+mod charset;
 mod copy;
 mod deflate;
 mod image;
@@ -34,6 +36,7 @@ use wharf_proto::failure::Failure;
 use wharf_proto::ftp::server::ask::{Direction, Move, Outcome};
 
 pub(crate) use buffers::Buffers;
+pub(crate) use charset::translated;
 pub(crate) use deflate::run_deflated;
 pub(crate) use pipes::Pipes;
 pub(crate) use secure::{Secure, send_small_secure};

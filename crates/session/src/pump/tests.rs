@@ -4,6 +4,8 @@ use std::io::{Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use wharf_names::Translation;
+
 use super::*;
 
 pub(super) fn tools() -> Tools {
@@ -29,7 +31,7 @@ pub(super) fn on_the_loop<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub(super) fn wish(direction: Direction) -> Move {
-    Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None }
+    Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None, names: Translation::NONE }
 }
 
 pub(super) fn pattern(length: usize) -> Vec<u8> {

@@ -10,6 +10,7 @@ mod enter;
 mod extend;
 mod home;
 mod open;
+mod spelling;
 
 pub use open::Upload;
 
@@ -17,6 +18,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
 use wharf_ipc::broker::Rules;
+use wharf_names::Charset;
 use wharf_os::beneath::Root;
 use wharf_proto::entry::Entry;
 use wharf_proto::failure::Failure;
@@ -43,6 +45,8 @@ pub struct Local {
     /// Whether the root is the process's own.
     is_whole: bool,
     pub(crate) rules: Rules,
+    /// The charset of names that are no UTF-8.
+    disk_charset: Option<Charset>,
     pub(crate) owners: Owners,
     pub(crate) zone: Zone,
     pub(crate) buffer: Vec<u8>,
@@ -78,14 +82,31 @@ impl Local {
         let own = entry_of(&root)?;
         let everything = entry_at(rustix::fs::CWD, b"/").map_err(failure::of)?;
         let is_whole = (own.device, own.inode) == (everything.device, everything.inode);
-        Ok(Self { root, is_whole, rules, owners, zone, buffer: Vec::with_capacity(DIRECTORY_BUFFER) })
+        let disk_charset = rules.disk_charset.as_ref().and_then(|name| {
+            // The configuration was checked: what is not known here is not there.
+            std::str::from_utf8(name).ok().and_then(|name| Charset::named(name).ok())
+        });
+        Ok(Self {
+            root,
+            is_whole,
+            rules,
+            disk_charset,
+            owners,
+            zone,
+            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
+        })
     }
 
     /// Carries out one request of one login; `upload` is the login's own.
     ///
     /// # Errors
     /// [`FinishedNothing`] when `Finish` comes without an upload.
-    pub fn serve(&self, request: Request, upload: &mut Option<Upload>) -> Result<Served, FinishedNothing> {
+    pub fn serve(
+        &self,
+        mut request: Request,
+        upload: &mut Option<Upload>,
+    ) -> Result<Served, FinishedNothing> {
+        self.respell(&mut request);
         let served = match request {
             Request::Finish(fate) => {
                 upload.take().ok_or(FinishedNothing)?.finish(fate, &self.rules).map(|()| Answer::Done.into())

@@ -41,7 +41,7 @@ korean! {
     ModeZOk = "전송 모드를 Z로 설정했습니다.";
     ModeZLevel = "MODE Z의 압축 수준을 {}(으)로 설정했습니다.";
     AlwaysUtf8 = "항상 UTF8 모드입니다.";
-    Utf8Off = "파일 이름을 저장된 그대로 주고받습니다.";
+    Utf8Off = "UTF8 모드를 껐습니다.";
     LanguageIs = "지금부터 한국어로 응답합니다.";
     PbszSet = "PBSZ를 0으로 설정했습니다.";
     ProtClear = "데이터 연결을 암호화하지 않습니다.";

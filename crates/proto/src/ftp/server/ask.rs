@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_names::Translation;
+
 use super::policy::{Class, Policy};
 use super::session::Session;
 use crate::failure::Failure;
@@ -187,6 +189,8 @@ pub enum NoHandshake {
 /// A transfer over the data connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
+    /// How the names of a listing are told; no other octets are changed by it.
+    pub names: Translation,
     /// Which way.
     pub direction: Direction,
     /// Whether line ends are converted (RFC 959 §3.1.1.1).

@@ -115,10 +115,17 @@ fn send(session: &mut Session, route: Route, opened: bool) -> Step {
         if let Err(why) = connected {
             return session.not_connected(why, Direction::Download);
         }
-        let rate = session.rate();
+        let (rate, names) = (session.rate(), session.translation());
         // Lines end in CR LF whatever TYPE says, so nothing is converted.
-        let moving =
-            Move { direction: Direction::Download, ascii: false, at: 0, truncate: None, rate, size: None };
+        let moving = Move {
+            direction: Direction::Download,
+            ascii: false,
+            at: 0,
+            truncate: None,
+            rate,
+            size: None,
+            names,
+        };
         session.protect(Direction::Download, move |session, protected| match protected {
             Ok(()) => {
                 Session::move_octets(moving, move |session, moved| sent(session, moved.outcome, opened))

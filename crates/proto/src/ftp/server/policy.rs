@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wharf_names::Charset;
 
 /// The kinds of session (vsftpd's three).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -194,10 +195,31 @@ impl TlsRules {
     }
 }
 
+/// How file names travel (`charset`, `charset_country`, `disk_charset`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// What clients speak that have not chosen, and in which they are answered.
+    pub charset: Charset,
+    /// The charset of names on the disk that are no UTF-8 (`disk_charset`).
+    pub disk: Option<Charset>,
+    /// Whether the first name that is no UTF-8 tells the client's charset.
+    pub is_guessed: bool,
+    /// The country of most clients, for a guess: `kr`, `jp`, `cn`, `tw`.
+    pub country: Option<String>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { charset: Charset::UTF_8, disk: None, is_guessed: false, country: None }
+    }
+}
+
 /// The rules of one site, or of one user of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct Policy {
+    /// In which charset names travel.
+    pub names: Names,
     /// What the greeting says.
     pub banner: Banner,
     /// `anonymous_enable`.

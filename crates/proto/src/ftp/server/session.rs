@@ -3,9 +3,12 @@
 //! It is fed one line or one answer at a time and says what comes next. It reads no socket, opens no file and
 //! knows no clock. Verbs live in `command`, their permission in `access`.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+use wharf_names::{Charset, Translation};
 
 use super::announce::leads_nowhere;
 use super::ask::{Ask, Step};
@@ -39,6 +42,8 @@ pub struct Session {
     pub(super) protection: Protection,
     /// The peer has shown a certificate in the handshake of the control connection.
     pub(super) is_certified: bool,
+    /// What the client has chosen or shown that it speaks, in place of the site's.
+    pub(super) chosen_charset: Option<Charset>,
     /// The verb that runs.
     running: Option<&'static Spec>,
     pending: Pending,
@@ -110,6 +115,7 @@ impl Session {
             state: State::NotLoggedIn(Visitor::default()),
             protection: Protection::Clear,
             is_certified: false,
+            chosen_charset: None,
             running: None,
             pending: Pending::Nothing,
             outbox: Vec::new(),
@@ -179,7 +185,9 @@ impl Session {
         if let State::NotLoggedIn(visitor) = &mut self.state {
             visitor.refused = None;
         }
-        let command = Command::parse(line);
+        let typed = Command::parse(line);
+        let argument = self.understood(&typed);
+        let command = Command { verb: typed.verb, argument: &argument };
         self.note_command(&command);
         let spec = command::find(&command.verb);
         match &self.state {
@@ -200,6 +208,31 @@ impl Session {
                     Some(spec) => self.run(spec, command.argument),
                 }
             }
+        }
+    }
+
+    /// In which charset names come and go at the moment.
+    pub(super) fn charset(&self) -> Charset {
+        self.chosen_charset.unwrap_or(self.policy.names.charset)
+    }
+
+    /// How names are told at the moment.
+    pub(super) fn translation(&self) -> Translation {
+        Translation { disk: self.policy.names.disk, wire: self.charset() }
+    }
+
+    /// Brings an argument into the octets of the disk; what identifies a user is left as it was typed.
+    fn understood<'a>(&mut self, typed: &Command<'a>) -> Cow<'a, [u8]> {
+        if matches!(typed.verb.as_slice(), b"USER" | b"PASS" | b"ACCT") {
+            return Cow::Borrowed(typed.argument);
+        }
+        let names = &self.policy.names;
+        if names.is_guessed && self.chosen_charset.is_none() {
+            self.chosen_charset = wharf_names::guess([typed.argument], names.country.as_deref());
+        }
+        match self.charset() {
+            charset if charset.is_utf8() => Cow::Borrowed(typed.argument),
+            charset => Cow::Owned(charset.to_disk(typed.argument)),
         }
     }
 
@@ -338,7 +371,8 @@ impl Session {
             self.doing(),
             reply.code()
         );
-        reply.encode(&mut self.outbox, self.language);
+        let names = self.translation();
+        reply.encode(&mut self.outbox, self.language, names);
         if self.policy.log_protocol {
             for line in reply.logged(self.language) {
                 self.record(Event::Response(line));
@@ -433,6 +467,7 @@ mod tests {
             active: true,
         };
         let policy = Policy {
+            names: crate::ftp::server::policy::Names::default(),
             banner: Banner::Line(Vec::new()),
             anonymous: true,
             local: true,
@@ -483,7 +518,15 @@ mod tests {
 
     fn moving() -> Ask {
         let direction = Direction::Download;
-        let moving = Move { direction, ascii: false, at: 0, truncate: None, rate: 0, size: None };
+        let moving = Move {
+            direction,
+            ascii: false,
+            at: 0,
+            truncate: None,
+            rate: 0,
+            size: None,
+            names: Translation::NONE,
+        };
         Ask::Move(moving, Box::new(|_, _| Step::Done))
     }
 

@@ -3,6 +3,8 @@
 //! The file is opened before the data connection and cut only when octets flow, so a 425 harms nothing; vsftpd
 //! truncates first.
 
+use wharf_names::Translation;
+
 use super::access::Purpose;
 use super::ask::{Ask, Direction, Move, Moved, NoConnection, Outcome, Route, Step};
 use super::session::Session;
@@ -96,6 +98,7 @@ fn connect(session: &mut Session, upload: Upload) -> Step {
 fn receive(session: &mut Session, upload: Upload) -> Step {
     let whole = upload.writing == Writing::Store && upload.at == 0;
     let moving = Move {
+        names: Translation::NONE,
         direction: Direction::Upload,
         ascii: session.inside().ascii && session.policy.ascii_upload,
         at: upload.at,

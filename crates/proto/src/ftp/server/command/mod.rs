@@ -16,6 +16,8 @@ mod prelude {
     pub(super) use std::net::SocketAddr;
     pub(super) use std::sync::Arc;
 
+    pub(super) use wharf_names::{Charset, Translation};
+
     pub(super) use super::super::access::Purpose;
     pub(super) use super::super::ask::{
         Ask, Attempt, Direction, Expected, Grant, Move, Outcome, Route, Step, Verdict,

@@ -19,10 +19,12 @@ pub(super) const SPEC: Spec = Spec {
 fn start(session: &mut Session, argument: &[u8]) -> Step {
     let upper = argument.to_ascii_uppercase();
     if upper == b"UTF8 ON" {
+        session.chosen_charset = Some(Charset::UTF_8);
         return Step::Reply(Reply::AlwaysUtf8);
     }
     if upper == b"UTF8 OFF" {
-        // Names are octets here: what was stored is told, whatever it is.
+        // Back to what the site says; where that is UTF-8, names are told as they are stored.
+        session.chosen_charset = None;
         return Step::Reply(Reply::Utf8Off);
     }
     match upper.strip_prefix(b"MLST") {

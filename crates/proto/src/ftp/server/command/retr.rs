@@ -72,7 +72,7 @@ fn connect(session: &mut Session, name: Pathname, route: Route, wish: Wish, size
     let (opening, logged) = (Reply::Opening(mode, name.typed, size), name.logged);
     let rate = session.rate();
     let direction = Direction::Download;
-    let moving = Move { direction, ascii, at: wish.at, truncate: None, rate, size: Some(size) };
+    let moving = Move { direction, ascii, at: wish.at, truncate: None, rate, size: Some(size), names: Translation::NONE };
     session.connect(route, opening, move |session, connected| match connected {
         Ok(()) => send(session, logged, moving, wish),
         Err(why) => {
