@@ -1,4 +1,5 @@
-//! Sockets that systemd opens: who calls while the server is away is served when it is there. Needs root.
+//! Sockets that systemd or another supervisor opens: who calls while the server is away is served when it is there. Needs
+//! root.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops at the line that says why")]
@@ -109,5 +110,50 @@ fn a_socket_that_cannot_be_used_is_named() {
         let _ = caller.send_to(b"x", at);
         std::thread::yield_now();
     }
+    assert!(!server.wait().success());
+}
+
+/// Opens two sockets, lays them at 5 and 7, and becomes the server.
+const SUPERVISOR: &str = "
+import os, socket, sys
+binary, config, control, data = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+for port, number in ((control, 5), (data, 7)):
+    one = socket.create_server(('127.0.0.1', port))
+    os.dup2(one.fileno(), number, inheritable=True)
+os.execv(binary, [binary, config])
+";
+
+#[test]
+fn descriptors_of_any_supervisor_are_used_when_the_configuration_names_them() {
+    needs_root!();
+    if !has("python3") {
+        return;
+    }
+    let ports = Ports::claim();
+    let (control, data) = (ports.control(), ports.passive_first());
+    let builder = Site::builder(env!("CARGO_BIN_EXE_wharfd"));
+    let account = Account::make(builder.place());
+    let builder = builder.anonymous(&account).set("listen=NO").set("listen_fds=5,7:data");
+    let site = builder.start_by(|binary, config| {
+        let mut command = Command::new("python3");
+        command.args(["-c", SUPERVISOR]).arg(binary).arg(config);
+        command.args([control, data].map(|port| port.to_string()));
+        command
+    });
+    fs::write(site.public().join("file"), b"content").unwrap();
+    let mut dialogue = Dialogue::login(SocketAddr::from((Ipv4Addr::LOCALHOST, control)), "anonymous", "x");
+    fetch(&mut dialogue, data);
+    fetch(&mut dialogue, data);
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_named() {
+    needs_root!();
+    let builder = Site::builder(env!("CARGO_BIN_EXE_wharfd"));
+    let config = builder.place().join("conf");
+    fs::write(&config, "listen=NO\nlisten_fds=93\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfd"));
+    let mut server = Server::start(command.arg(&config));
+    assert!(server.wait_for("listen_fds: descriptor 93 cannot be used").contains("500 OOPS"));
     assert!(!server.wait().success());
 }

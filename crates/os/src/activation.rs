@@ -1,7 +1,7 @@
 //! Sockets that were opened before us by whoever starts us (systemd's socket activation, `sd_listen_fds(3)`).
 //!
-//! They arrive as the descriptors from 3 on; three variables say how many there are, for which process, and what each is
-//! called. They keep listening while the server is started again, so that nobody is refused meanwhile.
+//! From systemd they arrive as the descriptors from 3 on; three variables say how many there are, for which process, and
+//! what each is called. Others hand over descriptors whose numbers the configuration names. They keep listening while the server is started again, so that nobody is refused meanwhile.
 #![allow(unsafe_code, reason = "borrowing a descriptor by number is unsafe")]
 
 use std::env;
@@ -49,6 +49,20 @@ pub fn take() -> io::Result<Vec<Given>> {
         .collect()
 }
 
+/// Takes sockets that lie at these numbers, each with its name.
+///
+/// # Errors
+/// When one is no listening TCP socket, with its number.
+pub fn take_these<'a>(numbers: impl IntoIterator<Item = (RawFd, &'a str)>) -> io::Result<Vec<Given>> {
+    let take = |(raw, name): (RawFd, &str)| {
+        // 0 to 2 are what every process has, and below there is nothing.
+        let socket = if raw < FIRST { Err(invalid_input("its number is below 3")) } else { copy(raw) };
+        let socket = socket.context(|| format!("listen_fds: descriptor {raw} cannot be used"))?;
+        Ok(Given { socket, name: name.to_owned() })
+    };
+    numbers.into_iter().map(take).collect()
+}
+
 /// A descriptor of our own for what lies there, which stays as it is: it may be somebody else's after all.
 fn copy(raw: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the number is not below 0, and the borrow ends with this function. Whether something is open there is told
@@ -81,6 +95,18 @@ mod tests {
         let datagram = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(copy(datagram.as_raw_fd()).is_err());
         assert!(copy(std::fs::File::open("/dev/null").unwrap().as_raw_fd()).is_err());
+    }
+
+    #[test]
+    fn numbers_that_are_named_are_taken_in_their_order_or_told() {
+        let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let raw = listening.as_raw_fd();
+        let taken = take_these([(raw, "data")]).unwrap();
+        assert_eq!(taken[0].name, "data");
+        for bad in [-1, 2, 100_000] {
+            let said = take_these([(raw, ""), (bad, "")]).unwrap_err().to_string();
+            assert!(said.contains(&format!("listen_fds: descriptor {bad} cannot be used")), "{said}");
+        }
     }
 
     #[test]

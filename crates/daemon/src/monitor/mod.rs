@@ -65,6 +65,12 @@ const LAST_MOMENTS: Duration = Duration::from_secs(3);
 /// vsftpd's exit status for every fatal error.
 const OOPS: u8 = 2;
 
+/// Takes the sockets that `listen_fds` names.
+fn handed_over(config: &wharf_config::Config) -> io::Result<Vec<Given>> {
+    let all = config.listen_fds().map_err(io::Error::other)?;
+    wharf_os::activation::take_these(all.iter().map(|one| (one.number, workers::name_of(one.is_data))))
+}
+
 /// Serves a site until a signal ends it, or one connection until that ends (inetd).
 #[must_use]
 pub fn run(site: Site) -> ExitCode {
@@ -93,6 +99,14 @@ pub fn run(site: Site) -> ExitCode {
         wharf_os::say!("  = help: to share a folder without root, try `wharfd share DIR`");
         return ExitCode::from(OOPS);
     }
+    let given = match handed_over(&settings.config) {
+        Ok(handed) if handed.is_empty() => given,
+        Ok(handed) => handed,
+        Err(error) => {
+            oops(&error.to_string(), connection.as_ref());
+            return ExitCode::from(OOPS);
+        }
+    };
     let is_activated = given.iter().any(|socket| !workers::is_for_data(socket));
     let listens = settings.config.listen.listen || settings.config.listen.listen_ipv6 || is_activated;
     let connection = match (listens, connection) {

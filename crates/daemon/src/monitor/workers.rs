@@ -38,8 +38,15 @@ pub(super) struct Listener {
 }
 
 /// The `FileDescriptorName` of sockets for data connections; all others are for control connections.
+const FOR_DATA: &str = "data";
+
 pub(super) fn is_for_data(given: &Given) -> bool {
-    given.name == "data"
+    given.name == FOR_DATA
+}
+
+/// What a socket of `listen_fds` is called.
+pub(super) fn name_of(is_data: bool) -> &'static str {
+    if is_data { FOR_DATA } else { "control" }
 }
 
 /// How far apart the session numbers of one listener and the next begin: more than any has connections in its life.

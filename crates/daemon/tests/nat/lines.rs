@@ -106,7 +106,9 @@ fn one_stream_is_as_fast_as_vsftpds_on_a_long_bad_line() {
 #[test]
 fn a_cut_of_ten_seconds_is_survived_and_a_broken_transfer_resumes() {
     let Some(line) = Line::build("50", "0") else { return };
-    let (account, site) = line.net.site_at("home", NEAR, &["anon_max_rate=150000"]);
+    let lines =
+        ["anon_max_rate=150000", "write_enable=YES", "anon_upload_enable=YES", "anon_other_write_enable=YES"];
+    let (account, site) = line.net.site_at("home", NEAR, &lines);
     let content = octets(600_000);
     let file = site.public().join("big");
     std::fs::write(&file, &content).unwrap();
@@ -132,6 +134,18 @@ fn a_cut_of_ten_seconds_is_survived_and_a_broken_transfer_resumes() {
     let resumed = line.net.run("abroad", "curl", &["-sS", "--max-time", "55", "-C", "-", "-o", target, &url]);
     assert!(resumed.success, "{}", resumed.stderr);
     assert_eq!(std::fs::read(target).unwrap(), content);
+
+    // And so is an upload, from the octet that arrived last (REST and STOR).
+    if has("lftp") {
+        let begun = site.public().join("begun");
+        std::fs::write(&begun, &content[..200_000]).unwrap();
+        account.own(&begun);
+        let script =
+            format!("set net:timeout 20; set net:max-retries 2; open {NEAR}; put -c {target} -o begun");
+        let resumed = line.net.run("abroad", "lftp", &["-c", &script]);
+        assert!(resumed.success, "{}", resumed.stderr);
+        assert_eq!(std::fs::read(&begun).unwrap(), content);
+    }
     drop(site);
 }
 
