@@ -15,12 +15,14 @@ impl Epoch {
     pub fn is_reset_by(&mut self, told: u32, now: Duration) -> bool {
         let before = self.last.replace((told, now));
         let Some((last, then)) = before else { return false };
-        if told < last {
-            // A packet that was overtaken may be a second old.
-            return last - told > 1;
-        }
+        let theirs = match told.checked_sub(last) {
+            Some(went_on) => u64::from(went_on),
+            // A packet that was overtaken may be a second old, and then its clock stood still for us.
+            None if last - told <= 1 => 0,
+            None => return true,
+        };
         // Their clock and ours may differ by a sixteenth, and by two seconds of rounding, either way.
-        let (theirs, ours) = (u64::from(told - last), now.saturating_sub(then).as_secs());
+        let ours = now.saturating_sub(then).as_secs();
         ours + 2 < theirs - theirs / 16 || theirs + 2 < ours - ours / 16
     }
 }
@@ -43,6 +45,8 @@ mod tests {
     fn a_clock_that_fell_back_or_ran_away_is_a_restart() {
         assert_eq!(after(&[(1000, 5), (3, 65)]), [false, true]);
         assert_eq!(after(&[(10, 5), (5000, 65)]), [false, true]);
+        // One that had only just begun when it was restarted.
+        assert_eq!(after(&[(1, 5), (0, 17)]), [false, true]);
         // It was restarted and had run for longer than before when it was asked again.
         assert_eq!(after(&[(10, 5), (100, 3600)]), [false, true]);
     }
