@@ -73,16 +73,7 @@ fn build() -> Option<PathBuf> {
     let host = host()?;
     let home = home();
     let built = Command::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--target",
-            &host,
-        ])
+        .args(["build", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &host])
         .env("CARGO_TARGET_DIR", &home)
         // Instrumentation is an unstable option of a stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")

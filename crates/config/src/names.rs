@@ -56,7 +56,7 @@ mod tests {
     fn charsets_are_known_by_the_names_people_use() {
         let read = |text: &str| config(&format!("charset={text}\n")).client_charset();
         let cp949 = Ok(ClientCharset::Fixed(Charset::named("euc-kr").unwrap()));
-        assert_eq!((read("CP949"), read("euc-kr")), (cp949.clone(), cp949));
+        assert_eq!((read("CP949"), read("euc-kr")), (cp949, cp949));
         assert_eq!(read("Auto"), Ok(ClientCharset::Guessed));
         assert_eq!(config("").client_charset(), Ok(ClientCharset::Fixed(Charset::UTF_8)));
         assert!(read("UTF-16").is_err() && read("klingon").is_err());

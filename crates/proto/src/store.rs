@@ -61,7 +61,7 @@ impl Request {
     pub fn each_path(&mut self, spell: &mut dyn FnMut(&mut VirtualPath)) {
         match self {
             Self::Enter(path) | Self::OpenRead(path) | Self::Room(path) | Self::OpenPart(path, _) => {
-                spell(path)
+                spell(path);
             }
             Self::Look { path, .. } | Self::OpenWrite { path, .. } => spell(path),
             Self::List(list) => spell(&mut list.path),

@@ -100,11 +100,12 @@ fn rule(rules: &mut Policy, scene: &str) -> bool {
             (rights.overwrite, rights.append, rights.remove) = (true, true, true);
         }
         "charset" => {
-            rules.names.charset = wharf_names::Charset::named(&String::from_utf8_lossy(&value)).unwrap()
+            let name = String::from_utf8_lossy(&value).into_owned();
+            rules.names.charset = wharf_names::Charset::named(&name).expect("a charset that is known");
         }
         "charset-guessed" => {
             rules.names.is_guessed = true;
-            rules.names.country = Some(String::from_utf8(value).unwrap());
+            rules.names.country = Some(String::from_utf8_lossy(&value).into_owned());
         }
         "mode-z" => rules.mode_z = true,
         "tilde-user" => rules.tilde_user = true,
