@@ -29,6 +29,8 @@ pub(crate) const TO_TEST: &[Tool] = &[
     Tool { any_of: &["pebble"], package: "pebble" },
     Tool { any_of: &["tnftp"], package: "tnftp" },
     Tool { any_of: &["inetutils-ftp"], package: "inetutils-ftp" },
+    Tool { any_of: &["ncftpget"], package: "ncftp" },
+    Tool { any_of: &["haproxy"], package: "haproxy" },
     Tool { any_of: &["python3"], package: "python3" },
     Tool { any_of: &["groff"], package: "groff-base" },
     Tool { any_of: &["man"], package: "man-db" },
